@@ -1,0 +1,31 @@
+"""Every message that crosses a boundary: one line per topic."""
+
+from typing import Any
+
+from contracts.base import DataTopic, Event, Topic
+from contracts.data import DATA_TOPICS
+from contracts.performance import DRIFT_DETECTED, PERFORMANCE_MEASURED, WINDOW_COUNTED
+from contracts.quality import QUALITY_MEASURED
+from contracts.registry import (
+    MODEL_DECLARED,
+    REGISTRY_COMMANDS,
+    REGISTRY_RECORDED,
+    RELEASE_CHANGED,
+)
+from contracts.training import MODEL_TRAINED, TRAINING_DECIDED, TRAINING_REQUESTED
+
+TOPICS: tuple[Topic[Any], ...] = (
+    REGISTRY_COMMANDS,
+    REGISTRY_RECORDED,
+    MODEL_DECLARED,
+    RELEASE_CHANGED,
+    QUALITY_MEASURED,
+    WINDOW_COUNTED,
+    PERFORMANCE_MEASURED,
+    DRIFT_DETECTED,
+    TRAINING_REQUESTED,
+    TRAINING_DECIDED,
+    MODEL_TRAINED,
+)
+
+__all__ = ["DATA_TOPICS", "TOPICS", "DataTopic", "Event", "Topic"]

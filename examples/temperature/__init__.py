@@ -1,0 +1,1 @@
+"""The temperature at New York's airports 24 hours ahead."""

@@ -1,0 +1,24 @@
+"""Delivery: at-least-once transport, effects idempotent by event id. The only way to Kafka."""
+
+from shared.kafka.consumer import Consumer
+from shared.kafka.message import Batch, Message, Parked, Position, Record, Told, headers_of
+from shared.kafka.names import Names
+from shared.kafka.producer import Producer, Publisher
+from shared.kafka.table import Table
+from shared.kafka.topics import Topics
+
+__all__ = [
+    "Batch",
+    "Consumer",
+    "Message",
+    "Names",
+    "Parked",
+    "Position",
+    "Producer",
+    "Publisher",
+    "Record",
+    "Table",
+    "Told",
+    "Topics",
+    "headers_of",
+]

@@ -1,0 +1,101 @@
+"""Real topic names: the cards of `contracts/` under the deployment's prefix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from contracts import DATA_TOPICS, TOPICS, DataTopic, Event, Topic
+from shared.errors import Transient
+
+DEAD_LETTERS = ".dlq"
+ALREADY_EXISTS = 36
+RETRIABLE = frozenset({3, 5, 6, 7, 13, 14, 15, 16, 41})
+
+TOPIC_OF: dict[type[Event], Topic[Any]] = {topic.message: topic for topic in TOPICS}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The real names of topics and groups in one deployment."""
+
+    prefix: str = "driftwheel."
+
+    def topic(self, topic: Topic[Any]) -> str:
+        """Name a control-plane topic."""
+        return self.prefix + topic.name
+
+    def data(self, topic: DataTopic, model: str) -> str:
+        """Name the data topic of one model."""
+        return self.prefix + topic.name(model)
+
+    def group(self, group: str) -> str:
+        """Name a consumer group."""
+        return f"{self.prefix}{group}"
+
+    def pattern(self, topic: DataTopic) -> str:
+        """Write the regular expression of a data topic over all models; group 1 is the model."""
+        return rf"{re.escape(self.prefix)}data\.([a-z0-9-]+)\.{re.escape(topic.kind)}\.v1"
+
+
+async def ensure(kafka: str, specs: Iterable[NewTopic]) -> None:
+    """Create the topics that do not exist yet.
+
+    Raises:
+        Transient: the broker is not ready for it.
+        RuntimeError: the broker refuses; the text names topic and reason.
+
+    """
+    wanted = list(specs)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    try:
+        await admin.start()
+        existing = set(await admin.list_topics())
+        missing = [spec for spec in wanted if spec.name not in existing]
+        # The client never raises for a refused topic: the codes are in the answer.
+        answer = await admin.create_topics(missing) if missing else None
+    finally:
+        await admin.close()
+    for name, code, *detail in answer.topic_errors if answer else ():
+        if code in RETRIABLE:
+            raise Transient(f"topic {name} cannot be created yet (Kafka code {code})")
+        if code not in (0, ALREADY_EXISTS):
+            raise RuntimeError(f"Kafka refuses topic {name}: code {code} {detail}")
+
+
+def control_topics(names: Names, topics: Iterable[Topic[Any]], replicas: int) -> list[NewTopic]:
+    """Describe control-plane topics and their dead letters to the broker."""
+    specs = []
+    for topic in topics:
+        retention = -1 if topic.retention is None else _milliseconds(topic.retention)
+        config = {"retention.ms": str(retention), "cleanup.policy": topic.cleanup}
+        specs.append(_spec(names.topic(topic), topic.partitions, replicas, config))
+        specs.append(_spec(names.topic(topic) + DEAD_LETTERS, 1, replicas, {"retention.ms": "-1"}))
+    return specs
+
+
+def data_topics(names: Names, model: str, partitions: int, replicas: int) -> list[NewTopic]:
+    """Describe one model's data topics and their dead letters to the broker."""
+    specs = []
+    for topic in DATA_TOPICS:
+        keep = _milliseconds(topic.retention)
+        name = names.data(topic, model)
+        specs.append(_spec(name, partitions, replicas, {"retention.ms": str(keep)}))
+        if topic.payload != "bytes":
+            dead = {"retention.ms": str(2 * keep)}
+            specs.append(_spec(name + DEAD_LETTERS, 1, replicas, dead))
+    return specs
+
+
+def _spec(name: str, partitions: int, replicas: int, config: dict[str, str]) -> NewTopic:
+    # Event time of old data as record time would delete it at once: the broker stamps records.
+    stamped = {"message.timestamp.type": "LogAppendTime", **config}
+    return NewTopic(name, partitions, replicas, topic_configs=stamped)
+
+
+def _milliseconds(span: Any) -> int:
+    return int(span.total_seconds() * 1000)
