@@ -26,7 +26,7 @@ class Strict(BaseModel):
 
 
 class Value(BaseModel):
-    """A part of our own messages: built strictly, read tolerantly, so that old readers survive new fields."""
+    """A part of our own messages: built strictly, read tolerantly: new fields break no reader."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 

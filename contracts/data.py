@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, Field, create_model
 
@@ -35,6 +35,7 @@ DATA_TOPICS = (
     OUTCOMES,
 )
 
+Status: TypeAlias = Literal["labelled", "unlabelled", "corrected"]
 EventId = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -92,7 +93,7 @@ def outcome_type(declaration: Declaration) -> type[BaseModel]:
         **{name: kind for name, kind in fields.items() if name not in ("plan", "role", "shadow")},
         label=(label_value(declaration) | None, ...),
         label_time=(AwareDatetime | None, ...),
-        status=(Literal["labelled", "unlabelled", "corrected"], ...),
+        status=(Status, ...),
         loss=(float | None, ...),
         shadow=(Shadow | None, ...),
     )

@@ -245,7 +245,7 @@ class Metadata(Strict):
 class Declaration(Strict):
     """A model as its owner declares it."""
 
-    apiVersion: Literal["driftwheel/v1"]
+    apiVersion: Literal["driftwheel/v1"]  # noqa: N815  the spelling of the field
     kind: Literal["Model"]
     metadata: Metadata
     spec: Spec

@@ -102,7 +102,7 @@ def data_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def utc_minutes(local: NDArray[np.datetime64], zone: str) -> Ints:
+def utc_minutes(local: Column, zone: str) -> Ints:
     """Convert wall-clock times in `zone` to minutes since 1970 UTC.
 
     A time that a zone has twice is its first, one that it skips is the end of the gap.

@@ -95,7 +95,7 @@ def replayed(rows: Rows, start: date, end: date) -> Iterator[Day]:
     """
     if start > end:
         raise ValueError(f"the replay would end on {end}, before its start on {start}")
-    dates = np.arange(start, end + timedelta(days=2), dtype="datetime64[D]")
+    dates = np.arange(np.datetime64(start), np.datetime64(end) + 2)
     midnights = utc_minutes(dates, ZONE)
     event_bounds = np.searchsorted(rows.event_minute, midnights)
 

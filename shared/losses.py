@@ -40,8 +40,14 @@ def costs(scores: Vector, labels: Vector, threshold: float, miss: float, alarm: 
     """Price binary decisions: `miss` for a false negative, `alarm` for a false positive.
 
     Args:
-        scores: (n,) probabilities; decided true from `threshold` on.
+        scores: (n,) probabilities.
         labels: (n,) 0 or 1.
+        threshold: scores from here on are decided true.
+        miss: price of a false negative.
+        alarm: price of a false positive, in the same unit.
+
+    Returns:
+        (n,) costs.
 
     """
     decided = scores >= threshold

@@ -29,9 +29,16 @@ def record(
 ) -> Record:
     """Make a consumed record."""
     return ConsumerRecord(
-        topic=topic, partition=partition, offset=offset, timestamp=timestamp, timestamp_type=1,
-        key=key, value=value, checksum=None,
-        serialized_key_size=len(key or b""), serialized_value_size=len(value or b""),
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        timestamp=timestamp,
+        timestamp_type=1,
+        key=key,
+        value=value,
+        checksum=None,
+        serialized_key_size=len(key or b""),
+        serialized_value_size=len(value or b""),
         headers=tuple(headers),
     )
 
@@ -72,8 +79,15 @@ class MemoryKafka:
         partition = self._partition_of(key, every, every)
         log = self.logs[TopicPartition(topic, partition)]
         log.append(
-            record(topic, value, key=key, partition=partition, offset=len(log), headers=headers,
-                   timestamp=self.now_ms)
+            record(
+                topic,
+                value,
+                key=key,
+                partition=partition,
+                offset=len(log),
+                headers=headers,
+                timestamp=self.now_ms,
+            )
         )
 
     def tell(self, topic: Topic[Any], event: Event) -> None:
@@ -112,8 +126,12 @@ class MemoryKafka:
 
     def records(self, topic: str) -> list[Record]:
         """All records of a topic, partition by partition."""
-        return [r for position in sorted(self.logs) if position.topic == topic
-                for r in self.logs[position]]
+        return [
+            r
+            for position in sorted(self.logs)
+            if position.topic == topic
+            for r in self.logs[position]
+        ]
 
     def events(self, topic: Topic[Any]) -> list[Any]:
         """All events of a control-plane topic."""
@@ -122,16 +140,16 @@ class MemoryKafka:
 
     def _feed(self, table: Table[Any], positions: dict[TopicPartition, int]) -> None:
         for position in [p for p in self.logs if p.topic == table.name]:
-            for item in self.logs[position][positions[position]:]:
-                table._apply(item)
+            for item in self.logs[position][positions[position] :]:
+                table.take(item)
             positions[position] = len(self.logs[position])
 
     async def _deliver(self, consumer: Consumer, positions: dict[TopicPartition, int]) -> bool:
         unread = [
             item
             for position in sorted(self.logs)
-            if any(route.fullmatch(position.topic) for route, _ in consumer._routes)
-            for item in self.logs[position][positions[position]:][: consumer.max_records]
+            if any(route.fullmatch(position.topic) for route, _ in consumer.routes)
+            for item in self.logs[position][positions[position] :][: consumer.max_records]
         ]
         if not unread:
             return False

@@ -3,7 +3,7 @@
 import json
 import signal
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Annotated
 
 import typer
@@ -13,7 +13,7 @@ from deploy.local.errors import LocalError
 from deploy.local.folder import Folder
 from deploy.local.progress import progress
 from deploy.local.stack import Plan
-from deploy.local.up import detach, down, endpoints_of, overview, reset, run
+from deploy.local.up import detach, down, endpoints_of, fetch, overview, reset, run
 
 app = typer.Typer(
     help="Kafka, Redis and the services on this machine, without Docker.",
@@ -43,15 +43,16 @@ def up_command(
 ) -> None:
     """Start everything, and start again what dies, until Ctrl-C."""
     place, plan = Folder(folder.resolve()), _plan(only, port or [])
+    if not detached:
+        with progress() as line:
+            run(place, plan, fetch(plan, line), line, _until_signalled())
+        return
+    arguments = ["--folder", str(place.root)]
+    arguments += [f"--only={only}"] if only else []
+    arguments += [f"--port={one}" for one in port or []]
     with progress() as line:
-        if detached:
-            arguments = ["--folder", str(place.root)]
-            arguments += [f"--only={only}"] if only else []
-            arguments += [f"--port={one}" for one in port or []]
-            endpoints = endpoints_of(place) or detach(place, arguments, line)
-            line.say(overview(place, endpoints))
-        else:
-            run(place, plan, line, _until_signalled())
+        endpoints = endpoints_of(place) or detach(place, arguments, line)
+    typer.echo(overview(place, endpoints))
 
 
 @app.command("down")
@@ -60,7 +61,10 @@ def down_command(folder: FolderOption = DEFAULT_FOLDER) -> None:
     place = Folder(folder.resolve())
     with progress() as line:
         stopped = down(place, line)
-    typer.echo(f"Stopped; data is kept in {place.root}." if stopped else _nothing_in(place))
+    if stopped:
+        typer.echo(f"Stopped; the data stays in {place.root}.")
+    else:
+        typer.echo(f"Nothing runs in {place.root}.")
 
 
 @app.command("reset")
@@ -77,7 +81,7 @@ def doctor_command(
     folder: FolderOption = DEFAULT_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Examine this machine: is there all that `up` needs?"""
+    """Examine this machine for all that `up` needs."""
     findings = examine(Folder(folder.resolve()))
     if as_json:
         typer.echo(json.dumps([finding.fields() for finding in findings], indent=2))
@@ -99,15 +103,12 @@ def _plan(only: str | None, ports: list[str]) -> Plan:
     return Plan(only=names, ports={name: int(number) for name, _, number in pairs})
 
 
-def _nothing_in(folder: Folder) -> str:
-    return f"Nothing runs in {folder.root}."
-
-
 def _until_signalled() -> Event:
     """Return an event that Ctrl-C and SIGTERM set."""
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # From another thread: this one may hold the event's own lock when the signal arrives.
+        signal.signal(number, lambda *_: Thread(target=stop.set).start())
     return stop
 
 

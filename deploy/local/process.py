@@ -87,7 +87,7 @@ class Process(ABC):
         tail = "\n".join(f"    {line[:300]}" for line in lines[-15:]) or "    (nothing written)"
         return LocalError(
             f"{self.name} {what}. Its last lines:\n{tail}",
-            f"read {self.log}, mend the cause, start again; `driftwheel doctor` checks the machine.",
+            f"read {self.log} and mend the cause; `driftwheel doctor` examines this machine.",
         )
 
     def terminate(self) -> None:

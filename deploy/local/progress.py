@@ -18,6 +18,8 @@ class Progress:
 
     def stage(self, text: str) -> None:
         """Begin a new stage; outside a terminal this is all that is printed of it."""
+        if text == self._stage:
+            return
         self._stage = text
         if self._console.is_terminal:
             self._status.update(escape(text))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -25,20 +26,41 @@ LEFTOVER_S = 30.0  # for a process without its supervisor
 LOOK_S = 0.1
 
 
-def run(folder: Folder, plan: Plan, progress: Progress, cancel: Event) -> None:
+def fetch(plan: Plan, progress: Progress) -> tuple[Path, ...]:
+    """Return the jars that the plan needs, from the cache or the network.
+
+    Raises:
+        LocalError: they cannot be fetched.
+    """
+    if not plan.includes("kafka"):
+        return ()
+    progress.stage("Fetching Apache Kafka")
+    return kafka_jars(progress.detail)
+
+
+def run(
+    folder: Folder, plan: Plan, jars: Sequence[Path], progress: Progress, cancel: Event
+) -> None:
     """Start the stack, start again what dies, and stop it all when `cancel` is set.
 
     Raises:
         LocalError: something could not be started, or a stack runs here already.
     """
-    with running(folder, plan, progress, cancel) as stack:
+    with running(folder, plan, jars, progress, cancel) as stack:
         if not cancel.is_set():
+            progress.say(overview(folder, stack.endpoints()))
             progress.stage("Running; Ctrl-C stops everything.")
-        keep_alive(stack.processes, cancel, progress.say, lambda: _publish(folder, stack))
+
+        def say(text: str) -> None:
+            progress.say(f"{datetime.now():%H:%M:%S} {text}")
+
+        keep_alive(stack.processes, cancel, say, lambda: _publish(folder, stack))
 
 
 @contextmanager
-def running(folder: Folder, plan: Plan, progress: Progress, cancel: Event) -> Iterator[Stack]:
+def running(
+    folder: Folder, plan: Plan, jars: Sequence[Path], progress: Progress, cancel: Event
+) -> Iterator[Stack]:
     """Have the stack ready, and its endpoints.json written, for the body; nobody restarts it.
 
     Raises:
@@ -46,14 +68,11 @@ def running(folder: Folder, plan: Plan, progress: Progress, cancel: Event) -> It
     """
     with _claimed(folder):
         _end_leftovers(folder, progress)
-        progress.stage("Fetching Apache Kafka")
-        jars = kafka_jars(progress.detail) if plan.includes("kafka") else ()
         stack = Stack(folder, plan, jars)
         try:
             stack.start(progress, cancel, started=lambda: _count(folder, stack))
             if not cancel.is_set():
                 _publish(folder, stack)
-                progress.say(overview(folder, stack.endpoints()))
             yield stack
         finally:
             folder.endpoints.unlink(missing_ok=True)

@@ -35,14 +35,14 @@ class History:
         return high - low
 
     def mean(self, group: Ints, start: Ints, end: Ints) -> Nullable:
-        """Return the mean value within each window, masked where nothing happened in it."""
+        """Return the mean value within each window, masked where there is none."""
         low, high = self._bounds(group, start, end)
         number = high - low
         total = self.totals[high] - self.totals[low]
         return np.ma.masked_array(total / np.maximum(number, 1), mask=number == 0)
 
     def last(self, group: Ints, start: Ints, end: Ints) -> Nullable:
-        """Return the value of the last fact within each window, masked where nothing happened in it."""
+        """Return the value of the last fact within each window, masked where there is none."""
         low, high = self._bounds(group, start, end)
         return np.ma.masked_array(self.values[high - 1], mask=high <= low)
 

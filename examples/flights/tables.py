@@ -1,6 +1,7 @@
 """The flights of 2013 and the aircraft that flew them, as columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -109,13 +110,13 @@ def load_flights() -> Flights:
 
 def rows_of(flights: Flights, chosen: Column) -> Flights:
     """Return the chosen rows (indices or a mask) in the order of `chosen`."""
-    columns = {
+    columns: dict[str, Any] = {
         name: Category(column.names, column.codes[chosen])
         if isinstance(column, Category)
         else column[chosen]
         for name, column in vars(flights).items()
     }
-    return Flights(**columns)
+    return replace(flights, **columns)
 
 
 def _clock(hhmm: Ints) -> Ints:
@@ -155,9 +156,10 @@ def _planes(tail: Category) -> tuple[Nullable, Nullable]:
     """Return year of building and seats of each aircraft, masked where it is not listed."""
     planes = Table("planes.csv", {"tailnum": "text", "year": "int", "seats": "int"})
     row_of = {name: row for row, name in enumerate(planes.category("tailnum").text().tolist())}
-    unlisted = len(row_of)
-    row = np.array([row_of.get(name, unlisted) for name in tail.names] + [unlisted])[tail.codes]
-    nowhere = np.ma.masked_all(1, dtype=np.int64)
-    year = np.ma.append(planes.nullable("year"), nowhere)
-    seats = np.ma.append(planes.nullable("seats"), nowhere)
-    return year[row], seats[row]
+    row = np.array([row_of.get(name, -1) for name in tail.names] + [-1])[tail.codes]
+    year, seats = planes.nullable("year")[row], planes.nullable("seats")[row]
+    return _without(year, row < 0), _without(seats, row < 0)
+
+
+def _without(column: Nullable, rows: Column) -> Nullable:
+    return np.ma.masked_array(column, mask=rows, keep_mask=True)

@@ -57,7 +57,7 @@ async def ensure(kafka: str, specs: Iterable[NewTopic]) -> None:
         existing = set(await admin.list_topics())
         missing = [spec for spec in wanted if spec.name not in existing]
         # The client never raises for a refused topic: the codes are in the answer.
-        answer = await admin.create_topics(missing) if missing else None
+        answer: Any = await admin.create_topics(missing) if missing else None
     finally:
         await admin.close()
     for name, code, *detail in answer.topic_errors if answer else ():

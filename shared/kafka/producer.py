@@ -101,8 +101,10 @@ class Producer:
             by_partition[message.topic, partition].append(message)
         acks: list[asyncio.Future[object]] = []
         for (topic, partition), group in by_partition.items():
-            for batch in self._batches(producer, group):
-                acks.append(await producer.send_batch(batch, topic, partition=partition))
+            acks += [
+                await producer.send_batch(batch, topic, partition=partition)
+                for batch in self._batches(producer, group)
+            ]
         await asyncio.gather(*acks)
 
     @staticmethod

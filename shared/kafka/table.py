@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from aiokafka.structs import TopicPartition
 
 from contracts import Event, Topic
+from shared.errors import Transient
 from shared.kafka.names import Names
 from shared.telemetry import Telemetry
 
@@ -40,21 +40,19 @@ class Table(Generic[E]):
     async def start(self) -> None:
         """Read to the end, then follow."""
         consumer = AIOKafkaConsumer(
+            self.name,
             bootstrap_servers=self.kafka,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,
             metadata_max_age_ms=10_000,
         )
-        await consumer.start()
         self._consumer = consumer
-        await consumer._client.force_metadata_update()
-        partitions = consumer.partitions_for_topic(self.name) or {0}
-        positions = [TopicPartition(self.name, partition) for partition in sorted(partitions)]
-        consumer.assign(positions)
-        await consumer.seek_to_beginning(*positions)
-        ends = await consumer.end_offsets(positions)
-        while any([await consumer.position(position) < end for position, end in ends.items()]):
+        await consumer.start()
+        ends = await consumer.end_offsets(consumer.assignment())
+        if not ends:
+            raise Transient(f"topic {self.name} does not exist yet")
+        while any([await consumer.position(where) < end for where, end in ends.items()]):
             await self._read()
         self._following = asyncio.create_task(self._follow())
 
@@ -86,9 +84,10 @@ class Table(Generic[E]):
         batches: dict[Any, list[Any]] = await self._consumer.getmany(timeout_ms=200)
         for records in batches.values():
             for record in records:
-                self._apply(record)
+                self.take(record)
 
-    def _apply(self, record: Any) -> None:
+    def take(self, record: Any) -> None:
+        """Apply one record of the topic; a broken one is logged and counted, not applied."""
         if record.value is None:
             return
         try:
