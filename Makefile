@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PIP := $(BIN)/python -u -m pip install --disable-pip-version-check --progress-bar off
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb says; do printf '  make %-10s %s\n' "$$verb" "$$says"; done
@@ -46,16 +47,23 @@ clean: ## delete the environment, caches, and the stack's data
 	@rm -rf .venv .driftwheel .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Made from the lock alone, so that every machine gets the same files.
+# Shows in one line how far pip is; on a terminal only.
+SHOW := if [ -t 2 ]; then n=0; while read -r word _; do \
+  case $$word in Collecting|Requirement) n=$$((n + 1)); printf '\r  %d packages found' $$n >&2;; \
+    Installing) printf '\r  installing them ...   ' >&2;; esac; done; echo >&2; else cat > /dev/null; fi
+
+# Made from the lock alone, so that every machine gets the same versions.
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	  { echo "Driftwheel needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true). What to do: install it, then: make PYTHON=python3.11" >&2; exit 1; }
-	@echo "Making .venv from requirements.lock (once; about 250 MB, a minute or two)"
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || \
-	  { rm -rf .venv; echo "Python has no venv module here. What to do: install it (Debian, Ubuntu: apt-get install python3-venv) and run make again." >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . || \
-	  { echo "The packages could not be installed (see above). What to do: connect to the network or set PIP_INDEX_URL to a mirror you can reach, and run make again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Driftwheel needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	  echo "  What to do: install one, then: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "This Python cannot make environments (its venv or ensurepip is missing)." >&2; \
+	  echo "  What to do: install them (Debian, Ubuntu: apt-get install python3-venv), then run make again." >&2; exit 1; }
+	@echo "Making .venv from requirements.lock; once, a minute or two" >&2
+	@{ $(PIP) --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .; } | { $(SHOW); } || { \
+	  echo "The packages could not be installed, see above." >&2; \
+	  echo "  What to do: connect to the network, or name a mirror in PIP_INDEX_URL, then run make again." >&2; exit 1; }
 	@touch $@
 
 .PHONY: help demo test check contracts up down doctor lock clean

@@ -78,7 +78,7 @@ class Feature(Strict):
         description="Closes the set; without it any text is allowed.",
     )
     nullable: bool = False
-    units: str | None = Field(None, max_length=100)
+    unit: str | None = Field(None, max_length=100)
 
     @model_validator(mode="after")
     def bounds_fit_the_type(self) -> Self:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -112,6 +113,12 @@ def replayed(rows: Rows, start: date, end: date) -> Iterator[Day]:
 def _message(
     kind: Literal["events", "labels"], minute: int, of_id: str, content: dict[str, Any]
 ) -> Message:
-    time = _EPOCH + timedelta(minutes=minute)
-    value = _encode({"id": of_id, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"), **content})
+    time, text = _moment(minute)
+    value = _encode({"id": of_id, "time": text, **content})
     return Message(time, of_id.encode(), value.encode(), kind)
+
+
+@lru_cache(maxsize=4096)
+def _moment(minute: int) -> tuple[datetime, str]:
+    time = _EPOCH + timedelta(minutes=minute)
+    return time, time.strftime("%Y-%m-%dT%H:%M:%SZ")

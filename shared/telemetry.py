@@ -20,6 +20,8 @@ CounterName = Literal[
     "records_published",
     "records_parked",
     "records_duplicate",
+    "records_quarantined",
+    "models_unusable",
     "retries",
     "predictions",
     "labels_unmatched",

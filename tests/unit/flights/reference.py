@@ -77,24 +77,30 @@ class Reference:
     """All raw rows, and what each flight's features must be."""
 
     def __init__(self) -> None:
-        self.zones = {
-            row["faa"]: row["tzone"] for row in read("airports.csv")
-        } | MISSING_ZONES
-        self.planes = {row["tailnum"]: row for row in read("planes.csv")}
-        self.weather = {(row["origin"], row["time_hour"]): row for row in read("weather.csv")}
-        self.by_day: dict[date, list[Flight]] = defaultdict(list)
-        for row in read("flights.csv.zip"):
-            flight = Flight(row, ZoneInfo(self.zones[row["dest"]]))
-            self.by_day[flight.day].append(flight)
+        self.zones = {row["faa"]: row["tzone"] for row in named("airports.csv")} | MISSING_ZONES
+        self.planes = {row["tailnum"]: row for row in named("planes.csv")}
+        self.weather = {(row["origin"], row["time_hour"]): row for row in named("weather.csv")}
+        self.header, *lines = read("flights.csv.zip")
+        self.lines: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+        for line in lines:
+            self.lines[tuple(line[:3])].append(line)
+        self.days: dict[date, list[Flight]] = {}
+
+    def on(self, day: date) -> list[Flight]:
+        if day not in self.days:
+            lines = self.lines.get((str(day.year), str(day.month), str(day.day)), [])
+            raws = [dict(zip(self.header, line, strict=True)) for line in lines]
+            self.days[day] = [Flight(raw, ZoneInfo(self.zones[raw["dest"]])) for raw in raws]
+        return self.days[day]
 
     def find(self, flight_id: str) -> Flight:
         day = date.fromisoformat(flight_id[:10])
-        return next(flight for flight in self.by_day[day] if flight.id == flight_id)
+        return next(flight for flight in self.on(day) if flight.id == flight_id)
 
     def around(self, flight: Flight) -> Iterator[Flight]:
         """Flights scheduled close enough to matter; the longest delay is below two days."""
-        for back in range(10, -2, -1):
-            yield from self.by_day.get(flight.day - timedelta(days=back), ())
+        for back in range(9, -2, -1):
+            yield from self.on(flight.day - timedelta(days=back))
 
     def features(self, flight: Flight) -> dict[str, Any]:
         now = flight.due - minutes(60)
@@ -162,9 +168,7 @@ class Reference:
         while (hour := hour - timedelta(hours=1)) + timedelta(hours=4) >= now:
             row = self.weather.get((origin, f"{hour:%Y-%m-%dT%H:%M:%SZ}"))
             if row is not None:
-                return {
-                    name: None if row[name] == "NA" else float(row[name]) for name in READINGS
-                }
+                return {name: None if row[name] == "NA" else float(row[name]) for name in READINGS}
         return dict.fromkeys(READINGS)
 
     def previous_delay(self, flight: Flight, left: list[Flight]) -> int | None:
@@ -185,11 +189,16 @@ def mean(values: list[Any]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def read(name: str) -> Iterator[dict[str, str]]:
+def named(name: str) -> Iterator[dict[str, str]]:
+    header, *lines = read(name)
+    return (dict(zip(header, line, strict=True)) for line in lines)
+
+
+def read(name: str) -> Iterator[list[str]]:
     path = data_folder() / name
     if path.suffix != ".zip":
         with path.open(encoding="utf-8") as file:
-            yield from csv.DictReader(file)
+            yield from csv.reader(file)
         return
     with zipfile.ZipFile(path) as packed, packed.open(path.stem) as file:
-        yield from csv.DictReader(io.TextIOWrapper(file, encoding="utf-8"))
+        yield from csv.reader(io.TextIOWrapper(file, encoding="utf-8"))

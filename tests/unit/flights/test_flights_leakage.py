@@ -3,11 +3,11 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
-from examples.flights.features import flight_features
 from examples.flights.replay import flight_rows
 from examples.flights.tables import Flights
 from examples.source import Ints
@@ -27,7 +27,7 @@ def first(mask: np.ndarray, count: int = 3) -> list[int]:
 
 
 def sampled(flights: Flights, rows: Rows) -> Ints:
-    """Row numbers: a random sample and every corner we know of."""
+    """Row numbers: every corner we know of, and flights of six random days."""
     day, local = flights.date, flights.minute_of_day
     cancelled = flights.departed == NEVER
     previous = rows.features["tail_prev_dep_delay"]
@@ -48,8 +48,12 @@ def sampled(flights: Flights, rows: Rows) -> Ints:
         first(np.ma.filled(previous, 0) > 300),
         *(first(dest == name, 1) for name in ("HNL", "SJU", "PHX", "ANC")),
     ]
-    random = np.random.default_rng(2013).choice(len(flights.due), 30, replace=False)
-    return np.concatenate([np.array(sum(corners, [])), random])
+    rng = np.random.default_rng(2013)
+    ordinary = [
+        rng.choice(np.flatnonzero(day == other), 5, replace=False)
+        for other in rng.choice(np.unique(day), 6, replace=False)
+    ]
+    return np.concatenate([*corners, *ordinary])
 
 
 def test_every_feature_equals_the_slow_computation_from_what_was_known(
@@ -60,14 +64,25 @@ def test_every_feature_equals_the_slow_computation_from_what_was_known(
     for event in map(json.loads, (message.value for message in rows.events(chosen))):
         flight = reference.find(event["id"])
         expected = reference.features(flight)
-        assert event["features"] == pytest.approx(expected, abs=ROUNDED, rel=0), event["id"]
+        assert list(event["features"]) == list(rows.features)
+        assert_same(event["features"], expected, event["id"])
         told = flight.due - timedelta(hours=1)
         assert event["time"] == f"{told:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def with_another_future(
-    flights: Flights, weather: Weather, moment: int
-) -> tuple[Flights, Weather]:
+def assert_same(told: dict[str, Any], expected: dict[str, Any], flight_id: str) -> None:
+    """Equal values of equal types, fractions up to their rounding."""
+    assert told.keys() == expected.keys()
+    for name, value in expected.items():
+        same = (
+            told[name] == pytest.approx(value, abs=ROUNDED, rel=0)
+            if isinstance(value, float)
+            else told[name] == value and type(told[name]) is type(value)
+        )
+        assert same, f"{flight_id} {name}: {told[name]} instead of {value}"
+
+
+def with_another_future(flights: Flights, weather: Weather, moment: int) -> tuple[Flights, Weather]:
     """Change every departure, landing and reading that is not known before `moment`."""
     rng = np.random.default_rng(moment)
 
@@ -95,7 +110,7 @@ def with_another_future(
     )
 
 
-@pytest.mark.parametrize("share", [0.15, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.15, 0.8])
 def test_another_future_changes_no_byte_of_the_past(
     share: float, flights: Flights, weather: Weather, rows: Rows
 ):
@@ -128,5 +143,5 @@ def test_the_own_departure_and_landing_are_in_no_window(
     assert other.events(np.array([row])) == rows.events(np.array([row]))
 
 
-def test_no_outcome_and_no_season_among_the_features(flights: Flights, weather: Weather):
-    assert FORBIDDEN.isdisjoint(flight_features(flights, weather))
+def test_no_outcome_and_no_season_among_the_features(rows: Rows):
+    assert FORBIDDEN.isdisjoint(rows.features)

@@ -48,7 +48,10 @@ def repository(monkeypatch, tmp_path) -> Iterator[Repository]:
         def log_message(self, *args):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 32
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=functools.partial(server.serve_forever, 0.02))
         thread.start()
         monkeypatch.setenv("DRIFTWHEEL_CACHE", str(tmp_path))

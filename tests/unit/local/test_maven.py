@@ -55,6 +55,12 @@ def test_the_environment_wins(settings, monkeypatch):
     assert repository() == "file:///jars"
 
 
+def test_what_is_no_address_is_refused(settings, monkeypatch):
+    monkeypatch.setenv("DRIFTWHEEL_MAVEN", "mirror/maven")
+    with pytest.raises(LocalError, match="'mirror/maven' is not the address"):
+        repository()
+
+
 def test_broken_settings_are_named(settings, tmp_path):
     (tmp_path / "settings.xml").write_text("<settings>")
     with pytest.raises(LocalError, match=r"settings\.xml cannot be read"):

@@ -1,0 +1,1 @@
+"""Runs a use case through the whole platform, as a user would, and reports what came of it."""

@@ -1,0 +1,1 @@
+"""The registry: declarations, versions and releases; its state is its log."""

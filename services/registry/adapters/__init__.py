@@ -1,0 +1,1 @@
+"""What the registry does to the world outside its topics."""

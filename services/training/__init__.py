@@ -1,0 +1,1 @@
+"""Training: keeps outcomes, decides when to train, trains."""

@@ -1,0 +1,1 @@
+"""Pure functions over one record, one id, one window."""

@@ -1,0 +1,30 @@
+"""Under which keys one stream of one model is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.validation.domain.judgement import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one stream; the braces keep them in one slot of a Redis cluster."""
+
+    model: str
+    stream: str
+
+    def id(self, event_id: str) -> bytes:
+        """Key of an id, whatever its partition: a copy without a record key may come in any."""
+        return self._of("id") + digest(event_id.encode(), 12)
+
+    def book(self, partition: int) -> bytes:
+        """Key of what a partition has counted."""
+        return self._of("book") + b"%d" % partition
+
+    def window(self, partition: int, start: int) -> bytes:
+        """Key of a closed window of a partition; `start` in ms."""
+        return self._of("window") + b"%d:%d" % (partition, start)
+
+    def _of(self, kind: str) -> bytes:
+        return f"validation:{{{self.model}.{self.stream}}}:{kind}:".encode()
