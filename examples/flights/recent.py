@@ -73,7 +73,7 @@ def waiting_share(flights: Flights, now: Ints) -> Nullable:
 
 
 def previous_departure(flights: Flights, now: Ints) -> Nullable:
-    """Return the delay of the aircraft's last departure from New York since 04:00 of the local day.
+    """Return the delay with which the same aircraft last left New York since 04:00 local time.
 
     Between midnight and 04:00 the day is still the one before.
     """

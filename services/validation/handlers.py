@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,7 +12,6 @@ from typing import Literal, cast
 import msgspec
 from pydantic import BaseModel
 
-from contracts import Event
 from contracts.base import Window
 from contracts.data import (
     EVENTS_QUARANTINED,
@@ -24,8 +24,9 @@ from contracts.declaration import Declaration
 from contracts.quality import QualityMeasured
 from contracts.registry import ModelDeclared
 from services.validation.domain.copies import Copies
-from services.validation.domain.headers import Headers, completed, kept, written
-from services.validation.domain.judgement import REUSED, Error, Faulty, Sound, digest, judge
+from services.validation.domain.headers import completed, kept, written
+from services.validation.domain.judgement import REUSED, Error, Faulty, Sound, judge
+from services.validation.domain.keys import Keys
 from services.validation.domain.quality import Book, Fate, Ledger, Tally, start_of
 from services.validation.ports import Entry, Memory
 from shared.kafka import Batch, Message, Names, Position, Record, Told
@@ -33,7 +34,6 @@ from shared.telemetry import Telemetry
 
 Stream = Literal["events", "labels"]
 
-SECOND = timedelta(seconds=1)
 LONGEST_KEY = 1000
 LONGEST_REASON = 4000
 BOOKS = msgspec.json.Decoder(Book)
@@ -66,6 +66,7 @@ class Declared:
 
     models: dict[str, Known] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)
+    missed: set[str] = field(default_factory=set)
 
     def apply(self, event: ModelDeclared, _: int) -> None:
         """Take over a declaration; an older revision changes nothing."""
@@ -91,105 +92,130 @@ async def validate(
     """Judge a batch of one model's events or labels; without its declaration, wait for it."""
     known = declared.models.get(batch.model)
     if known is None:
+        if batch.model not in declared.missed:
+            declared.missed.add(batch.model)
+            telemetry.log.warning("%s: %s wait for its declaration", batch.model, batch.kind)
         return Told(held=_starts(batch))
     work = Work(batch, known, names, policy)
 
-    await work.recall(memory)
+    found = dict(zip(work.keys, await memory.recall(work.keys), strict=True))
 
-    work.settle(telemetry)
-    entries = work.entries()
-    return Told(work.messages, work.measured(), after=[partial(memory.remember, entries)])
+    told, entries = work.settled({key: value for key, value in found.items() if value is not None})
+    told.after.append(partial(memory.remember, entries))
+    for fate, number in work.fates.items():
+        telemetry.count(
+            "records_duplicate" if fate == "duplicate" else "records_quarantined",
+            work.stream,
+            number,
+        )
+    return told
 
 
 class Work:
-    """One batch on its way from bytes to verdicts, counts and messages."""
+    """One batch on its way from bytes to verdicts, counts and messages.
+
+    Attributes:
+        keys: what must be known before `settled`: ids, books, closed windows to be amended.
+        fates: how many were dropped or set aside, for the metrics.
+
+    """
 
     def __init__(self, batch: Batch, known: Known, names: Names, policy: Policy) -> None:
         self.batch, self.known, self.names, self.policy = batch, known, names, policy
         self.stream = cast("Stream", batch.kind)
-        self.messages: list[Message] = []
-        self.verdicts = [self._judge(record) for record in batch.records]
-        self.closed: dict[tuple[int, int], Tally] = {}
+        spec = known.declaration.spec
+        self.width, self.lateness = _span(spec.drift.window), _span(spec.label.lateness)
+        self.at = Keys(batch.model, self.stream)
+        self.judged = [(record, self._judge(record)) for record in batch.records]
+        self.partitions = sorted({record.partition for record in batch.records})
+        self.touched = {
+            (record.partition, start_of(_ms(verdict.time), self.width))
+            for record, verdict in self.judged
+            if verdict.time is not None
+        }
+        ids = (self.at.id(item.id) for _, item in self.judged if isinstance(item, Sound))
+        books = map(self.at.book, self.partitions)
+        windows = (self.at.window(*at) for at in self.touched)
+        self.keys = list(dict.fromkeys([*ids, *books, *windows]))
+        self.fates: Counter[Fate] = Counter()
 
-    # -- read -----------------------------------------------------------------------------------
+    def settled(self, found: Mapping[bytes, bytes]) -> tuple[Told, list[Entry]]:
+        """Bring every record to its end, in log order.
 
-    async def recall(self, memory: Memory) -> None:
-        """Look up, in one round trip: ids, books, and closed windows that may be amended."""
-        sound = [verdict for verdict in self.verdicts if isinstance(verdict, Sound)]
-        ids = list({self.keys.id(verdict.id) for verdict in sound})
-        partitions = sorted({record.partition for record in self.batch.records})
-        windows = sorted({window for window in self._windows() if window is not None})
-        books = [self.keys.book(partition) for partition in partitions]
-        found = await memory.recall([*ids, *books, *(self.keys.window(*at) for at in windows)])
-        answers = iter(found)
-        known = {key: value for key, value in zip(ids, answers) if value is not None}
+        Args:
+            found: what is remembered under `keys`.
 
-    # -- compute --------------------------------------------------------------------------------
+        Returns:
+            What to tell, and what to remember once that is safe.
 
-    def settle(self, telemetry: Telemetry) -> None:
-        """Bring every record to its end, in log order."""
-        for record, verdict in zip(self.batch.records, self.verdicts, strict=True):
-            fate, final = self._fate(verdict)
-            if fate == "valid":
-                self.messages.append(self._validated(record, cast("Sound", final)))
-            elif fate == "quarantined":
-                self.messages.append(self._quarantined(record, cast("Faulty", final)))
-            about = final.nulls if isinstance(final, Sound) else final.rules
+        """
+        copies, told = Copies(found), Told()
+        ledgers = {partition: self._ledger(partition, found) for partition in self.partitions}
+        for record, verdict in self.judged:
+            fate, final = self._fate(verdict, copies)
+            if isinstance(final, Faulty):
+                told.messages.append(self._quarantined(record, final))
+            elif fate == "valid":
+                told.messages.append(self._validated(record, final))
             time = None if final.time is None else _ms(final.time)
-            if self.ledgers[record.partition].count(record.offset, time, fate, about):
-                if fate == "duplicate":
-                    telemetry.count("records_duplicate", self.stream)
-                elif fate == "quarantined":
-                    telemetry.count("records_quarantined", self.stream)
-        for partition, ledger in self.ledgers.items():
-            self.closed |= {(partition, start): tally for start, tally in ledger.close().items()}
-
-    def measured(self) -> list[Event]:
-        """Tell the windows that have closed or changed."""
-        return [
-            self._measured(partition, start, tally)
-            for (partition, start), tally in self.closed.items()
+            about = final.rules if isinstance(final, Faulty) else final.nulls
+            if ledgers[record.partition].count(record.offset, time, fate, about):
+                self.fates[fate] += 1
+        del self.fates["valid"]
+        state = {}
+        for partition, ledger in ledgers.items():
+            for start, tally in ledger.close().items():
+                state[self.at.window(partition, start)] = ENCODER.encode(tally)
+                told.events.append(self._measured(partition, ledger.book, start, tally))
+            state[self.at.book(partition)] = ENCODER.encode(ledger.book)
+        return told, [
+            *(Entry(key, mark, self.policy.dedupe_ttl_s) for key, mark in copies.marks.items()),
+            *(Entry(key, value, self.policy.quality_ttl_s) for key, value in state.items()),
         ]
-
-    def entries(self) -> list[Entry]:
-        """List what must be remembered once everything told is safe."""
-        ids = [
-            Entry(self._id_key(mark), content, self.policy.dedupe_ttl_s)
-            for mark, content in self.copies.marks.items()
-        ]
-        state = {self._book_key(p): ENCODER.encode(x.book) for p, x in self.ledgers.items()}
-        state |= {self._window_key(*at): ENCODER.encode(x) for at, x in self.closed.items()}
-        return ids + [Entry(key, value, self.policy.quality_ttl_s) for key, value in state.items()]
 
     def _judge(self, record: Record) -> Sound | Faulty:
-        size = _size(record)
-        if size > self.policy.largest_record:
-            largest = self.policy.largest_record
+        size, largest = _size(record), self.policy.largest_record
+        if size > largest:
             said = f"value: the record has {size:,} bytes with key and headers; at most {largest:,}"
             return Faulty((Error("value", "too_large", said),))
         if record.key is not None and len(record.key) > LONGEST_KEY:
             said = f"key: it has {len(record.key):,} bytes; at most {LONGEST_KEY:,}"
             return Faulty((Error("key", "too_large", said),))
         kind = self.known.types[self.stream]
-        return judge(kind, record.value, _arrival(record), self.policy.future)
+        return judge(kind, record.value, _time(record.timestamp), self.policy.future)
 
-    def _fate(self, verdict: Sound | Faulty) -> tuple[Fate, Sound | Faulty]:
+    def _fate(self, verdict: Sound | Faulty, copies: Copies) -> tuple[Fate, Sound | Faulty]:
         if isinstance(verdict, Faulty):
             return "quarantined", verdict
-        mark = _mark(verdict.id)
-        seen = self.copies.seen(mark, verdict.content)
+        key = self.at.id(verdict.id)
+        seen = copies.seen(key, verdict.content)
         if seen == "copy":
             return "duplicate", verdict
+        # Another label under the same id is a correction, another event is a mistake.
         if seen == "other" and self.stream == "events":
             return "quarantined", Faulty((REUSED,), verdict.time)
-        self.copies.mark(mark, verdict.content)
+        copies.mark(key, verdict.content)
         return "valid", verdict
 
-    # -- tell -----------------------------------------------------------------------------------
+    def _ledger(self, partition: int, found: Mapping[bytes, bytes]) -> Ledger:
+        own = [(record, item) for record, item in self.judged if record.partition == partition]
+        times = (_ms(item.time) for _, item in own if item.time is not None)
+        book = found.get(self.at.book(partition))
+        return Ledger(
+            BOOKS.decode(book) if book else Book(),
+            {
+                start: TALLIES.decode(found[key])
+                for where, start in self.touched
+                if where == partition and (key := self.at.window(partition, start)) in found
+            },
+            width=self.width,
+            lateness=self.lateness,
+            otherwise=next(times, own[0][0].timestamp),
+        )
 
     def _validated(self, record: Record, sound: Sound) -> Message:
         card = EVENTS_VALIDATED if self.stream == "events" else LABELS_VALIDATED
-        # A correction is another event about the same id.
+        # A correction is a second event about the same id.
         distinct = "" if self.stream == "events" else f":{sound.content.hex()}"
         attributes = {
             "ce_specversion": "1.0",
@@ -215,61 +241,28 @@ class Work:
             "quarantine-reason": faulty.reason[:LONGEST_REASON],
             "quarantine-fields": ",".join(faulty.fields)[:LONGEST_REASON],
             "quarantine-schema": self.known.digest,
-            "quarantine-time": _arrival(record).isoformat(),
+            "quarantine-time": _time(record.timestamp).isoformat(),
         }
-        key, value, headers = self._publishable(record)
         topic = self.names.data(EVENTS_QUARANTINED, self.batch.model)
+        key, value, headers = record.key, record.value, kept(record.headers)
+        if _size(record) > self.policy.largest_record:
+            # Kafka would not take it a second time: say at least where it lies.
+            key, value, headers = None, None, ()
         return Message(topic, key, value, headers + written(about), cause=record)  # type: ignore[arg-type]
 
-    def _publishable(self, record: Record) -> tuple[bytes | None, bytes | None, Headers]:
-        """Keep all of a record; of one too large to publish again, only where it lies."""
-        if _size(record) > self.policy.largest_record:
-            return None, None, ()
-        return record.key, record.value, kept(record.headers)
-
-    def _measured(self, partition: int, start: int, tally: Tally) -> QualityMeasured:
-        book = self.ledgers[partition].book
-        topic = self.batch.records[0].topic
-        width = self.known.declaration.spec.drift.window
-        window = Window(start=_time(start), end=_time(start) + width)
+    def _measured(self, partition: int, book: Book, start: int, tally: Tally) -> QualityMeasured:
+        window = Window(start=_time(start), end=_time(start + self.width))
         return QualityMeasured.caused_by(
-            f"{topic}/{partition}/{book.through}",
+            f"{self.batch.records[0].topic}/{partition}/{book.through}",
             distinct=window.start.isoformat(),
             model=self.batch.model,
-            at=_time(book.newest or 0),
+            at=_time(book.newest or start),
             stream=self.stream,
             partition=partition,
             through=book.through,
             window=window,
             **msgspec.structs.asdict(tally),
         )
-
-    # -- keys and windows -----------------------------------------------------------------------
-
-    def _ledger(
-        self, partition: int, book: bytes | None, closed: Mapping[tuple[int, int], Tally]
-    ) -> Ledger:
-        spec = self.known.declaration.spec
-        own = [
-            (record, verdict)
-            for record, verdict in zip(self.batch.records, self.verdicts, strict=True)
-            if record.partition == partition
-        ]
-        times = (_ms(verdict.time) for _, verdict in own if verdict.time is not None)
-        return Ledger(
-            BOOKS.decode(book) if book else Book(),
-            {start: tally for (part, start), tally in closed.items() if part == partition},
-            width=spec.drift.window // SECOND * 1000,
-            lateness=spec.label.lateness // SECOND * 1000,
-            otherwise=next(times, own[0][0].timestamp),
-        )
-
-    def _windows(self) -> Sequence[tuple[int, int] | None]:
-        width = self.known.declaration.spec.drift.window // SECOND * 1000
-        return [
-            None if verdict.time is None else (record.partition, start_of(_ms(verdict.time), width))
-            for record, verdict in zip(self.batch.records, self.verdicts, strict=True)
-        ]
 
 
 def _starts(batch: Batch) -> dict[Position, int]:
@@ -284,8 +277,8 @@ def _size(record: Record) -> int:
     return len(record.key or b"") + len(record.value or b"") + headers
 
 
-def _arrival(record: Record) -> datetime:
-    return _time(record.timestamp)
+def _span(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
 
 
 def _time(ms: int) -> datetime:

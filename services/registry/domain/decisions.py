@@ -200,7 +200,7 @@ def _registered(state: State, run: Run) -> Registered | None:
 
 
 def _version(state: State, digest: str) -> str:
-    """Number a candidate: minor when its contract is not that of the version before."""
+    """Give a candidate its number: minor when its contract is not that of the version before."""
     assert state.declared is not None
     new = state.declarations.get(digest, state.declared.declaration)
     before = [entry.declaration for entry in state.registered.values()]

@@ -162,6 +162,6 @@ def spelled(interval: Interval) -> str:
 def _values(feature: Mapping[str, Any]) -> int | None:
     """Count the values a slice's feature can have, "missing" included; None: unbounded."""
     if feature["type"] == "bool":
-        return 2 + feature["nullable"]
+        return 2 + int(feature["nullable"])
     categories = feature["categories"]
-    return None if categories is None else len(categories) + feature["nullable"]
+    return None if categories is None else len(categories) + int(feature["nullable"])

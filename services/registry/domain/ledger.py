@@ -73,8 +73,13 @@ class Ledger:
         except Broken as error:
             self.broken = f"the log of {model} cannot be trusted: {error}"
             raise Broken(
-                f"{self.broken}. Restore registry.recorded from a backup; nothing is recorded until then."
+                f"{self.broken}. Restore registry.recorded from a backup; "
+                "nothing is recorded until then."
             ) from error
+
+    def log(self, model: str) -> list[Entry]:
+        """Return the confirmed entries of a model; none for one that was never heard of."""
+        return self._books[model].entries if model in self._books else []
 
     def declared(self) -> list[str]:
         """Name the models that exist, sorted."""

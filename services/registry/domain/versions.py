@@ -14,7 +14,7 @@ def parts(version: str) -> tuple[int, int, int]:
 
 
 def next_version(registered: Iterable[str], *, same_contract: bool) -> str:
-    """Number the next version after the highest one.
+    """Count the next version up from the highest one.
 
     Args:
         registered: versions so far; none means that 0.0.0, the prior, is the only one.

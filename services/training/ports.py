@@ -1,0 +1,148 @@
+"""What training needs from the world: the offline store, and somebody who carries out runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from contracts.declaration import Declaration
+from contracts.registry import VersionRef
+from contracts.training import Dataset, Evaluation, Trial
+
+
+class Row(NamedTuple):
+    """One outcome, decoded by the type of its declaration, and its place in the log."""
+
+    outcome: Any
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one model's table holds.
+
+    Attributes:
+        version: of the table.
+        labels: matured labels; a correction counts once more.
+        watermark: greatest event time; None while the table is empty.
+
+    """
+
+    version: int
+    labels: int
+    watermark: datetime | None
+
+
+class Store(Protocol):
+    """The offline store: one table of outcomes per model."""
+
+    async def keep(
+        self,
+        declaration: Declaration,
+        topic: str,
+        rows: Sequence[Row],
+        through: Mapping[int, int],
+    ) -> None:
+        """Take outcomes in; copies of what is there already change nothing.
+
+        Args:
+            declaration: of the model.
+            topic: real name of the topic they stood in.
+            rows: outcomes, in log order within each partition.
+            through: partition -> highest offset that is covered.
+
+        Raises:
+            Rejected: a feature has another type than in the table.
+            Transient: the table cannot be written now.
+
+        """
+        ...
+
+    async def flush(self, model: str | None = None) -> None:
+        """Write what is buffered, of one model or of all.
+
+        Raises:
+            Transient: the table cannot be written now.
+
+        """
+        ...
+
+    async def summary(self, model: str, *, unlabelled: bool) -> Summary | None:
+        """Sum up what is written; None without a table. `unlabelled`: these count as labels."""
+        ...
+
+    async def reopen(self, partitions: Mapping[str, tuple[str, frozenset[int]]]) -> dict[
+        tuple[str, int], int
+    ]:
+        """Forget what is buffered and tell where each partition goes on.
+
+        Args:
+            partitions: model -> its topic and the partitions to read.
+
+        Returns:
+            (topic, partition) -> the offset after the last one that is written.
+
+        """
+        ...
+
+    def uri(self, model: str) -> str:
+        """Say where the table is."""
+        ...
+
+
+class Job(BaseModel):
+    """All that a run is given: the same job yields the same model, to the byte.
+
+    Attributes:
+        uri, version: the pinned table.
+        until: rows of later events are not looked at.
+        champion: what the candidate is compared with.
+        artifacts: folder of the model files.
+
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    declaration: Declaration
+    uri: str
+    version: int
+    until: AwareDatetime
+    champion: VersionRef
+    artifacts: Path
+
+
+class Result(BaseModel):
+    """What a run brought."""
+
+    model_config = ConfigDict(frozen=True)
+
+    artifact: str
+    algorithm: str
+    dataset: Dataset
+    trials: tuple[Trial, ...]
+    evaluation: Evaluation
+    seconds: float
+
+
+class RunFailed(Exception):
+    """A run has ended without a model; the text says why and what to look at."""
+
+
+class Launcher(Protocol):
+    """Carries out runs."""
+
+    async def run(self, job: Job) -> Result:
+        """Carry out a run to its end; one that was interrupted begins again.
+
+        Raises:
+            RunFailed: it ended without a model.
+
+        """
+        ...

@@ -1,0 +1,168 @@
+"""The loop on the real stack: two models side by side, bad input, traces, health, commands."""
+
+import asyncio
+import json
+from datetime import date
+
+import httpx
+import pytest
+from driftwheel import Client
+
+from examples.demo.ground import attached_ground
+from examples.demo.play import Progress, play
+from examples.flights.demo import FLIGHTS
+from examples.temperature.replay import replay as temperatures
+from tests.e2e.platform import Platform, eventually, running_platform
+
+TEMPERATURE = "airport-temperature"
+FLIGHT = {
+    "carrier": "UA", "origin": "EWR", "dest": "IAH", "minute_of_day": 315, "dow": 1,
+    "distance": 1400, "sched_elapsed": 227, "scheduled_load_1h": 12, "plane_age": 14, "seats": 149,
+    "temp": 39.02, "humid": 59.37, "wind_speed": 10.4, "precip": 0.0, "pressure": 1012.0,
+    "visib": 10.0, "origin_dep_delay_1h": 2.0, "carrier_dep_delay_3h": None,
+    "dest_arr_delay_6h": None, "carrier_origin_late_rate_7d": 0.2, "origin_waiting_share_2h": 0.1,
+    "tail_prev_dep_delay": None,
+}  # fmt: skip
+SERVICES = ("ingest", "validation", "serving", "monitor", "training", "registry")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    with running_platform(tmp_path_factory.mktemp("loop") / "stack") as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def flights(platform):
+    async def apply():
+        client = Client(kafka=platform.kafka, prefix="driftwheel.")
+        await client.apply(FLIGHTS.declaration.read_text())
+
+    asyncio.run(apply())
+
+
+def event(id_: str, **changes) -> bytes:
+    body = {"id": id_, "time": "2013-01-01T10:00:00Z", "features": {**FLIGHT, **changes}}
+    return json.dumps(body).encode()
+
+
+async def test_every_service_is_live_ready_and_measured(platform):
+    async with httpx.AsyncClient() as http:
+        for name in SERVICES:
+            assert (await http.get(f"{platform.url(name)}/livez")).status_code == 200
+            assert (await http.get(f"{platform.url(name)}/readyz")).json()["ready"] is True
+            metrics = (await http.get(f"{platform.url(name)}/metrics")).text
+            assert "driftwheel_records_consumed" in metrics
+            for line in platform.log(name).splitlines():
+                assert json.loads(line)["service"] == name
+
+
+BAD = {
+    "garbage": b"\x00\xff garbage",
+    "empty": b"",
+    "not an object": b"[1, 2]",
+    "wrong type": event("bad-type", seats="many"),
+    "NaN": event("bad-nan", temp=1).replace(b'"temp": 1', b'"temp": NaN'),
+    "infinity": event("bad-inf", temp=1).replace(b'"temp": 1', b'"temp": 1e999'),
+    "out of range": event("bad-range", seats=900),
+    "unknown category": event("bad-category", carrier="ZZ"),
+    "unknown field": event("bad-field", colour="red"),
+    "missing": event("bad-missing").replace(b'"dow": 1, ', b""),
+    "from the future": event("bad-clock").replace(b"2013-01-01", b"2213-01-01"),
+}
+
+
+async def test_bad_input_is_quarantined_as_it_came_and_nothing_else_is_lost(platform, flights):
+    topic = f"driftwheel.data.{FLIGHTS.model}.events.v1"
+    good = [f"good-{number}" for number in range(40)]
+    async with platform.producer() as producer:
+        for number, id_ in enumerate(good):
+            key = None if number % 2 else id_.encode()
+            headers = [("null", None), ("latin", b"\xe9")] if number % 3 else []
+            await producer.send_and_wait(topic, event(id_), key=key, headers=headers)
+            if number < len(BAD):
+                await producer.send_and_wait(topic, list(BAD.values())[number], key=b"k")
+
+    async def quarantined():
+        records = await platform.records(f"data.{FLIGHTS.model}.events.quarantined.v1")
+        mine = [r for r in records if (r.value or b"") in BAD.values()]
+        return mine if len(mine) >= len(BAD) else None
+
+    records = await eventually("all bad input is in quarantine", quarantined)
+    assert {record.value or b"" for record in records} == set(BAD.values())
+    for record in records:
+        headers = dict(record.headers)
+        assert headers["quarantine-topic"].decode() == topic
+        assert headers["quarantine-reason"]
+        assert record.key == b"k"
+
+    async def predicted():
+        ids = {p["id"] for p in await platform.values(f"data.{FLIGHTS.model}.predictions.v1")}
+        return ids >= set(good)
+
+    await eventually("every good event is predicted", predicted)
+    bad_ids = {"bad-type", "bad-nan", "bad-inf", "bad-range", "bad-category", "bad-field"}
+    predictions = await platform.values(f"data.{FLIGHTS.model}.predictions.v1")
+    assert not bad_ids & {p["id"] for p in predictions}
+
+
+async def test_a_trace_runs_through_all_services(platform, flights):
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    async with httpx.AsyncClient() as http:
+        url = f"{platform.url('ingest')}/events/{FLIGHTS.model}"
+        answer = await http.post(url, content=event("traced"), headers={
+            **headers, "content-type": "application/json",
+        })  # fmt: skip
+        assert answer.status_code == 202, answer.text
+
+    async def traced():
+        for kind in ("events", "events.validated", "predictions"):
+            records = await platform.records(f"data.{FLIGHTS.model}.{kind}.v1")
+            mine = [r for r in records if json.loads(r.value or b"{}").get("id") == "traced"]
+            if not mine or trace not in dict(mine[0].headers)["traceparent"].decode():
+                return False
+        return True
+
+    await eventually("the trace is in every record that follows", traced)
+
+
+async def test_ingest_refuses_with_the_field_and_the_reason(platform, flights):
+    async with httpx.AsyncClient() as http:
+        url = f"{platform.url('ingest')}/events/{FLIGHTS.model}"
+        json_ = {"content-type": "application/json"}
+        bad = await http.post(url, content=event("x", seats="many"), headers=json_)
+        assert bad.status_code == 422
+        assert "seats" in bad.text
+        large = await http.post(url, content=b" " * 2_000_000, headers=json_)
+        assert large.status_code == 413
+        other = await http.post(url, content=b"<a/>", headers={"content-type": "text/xml"})
+        assert other.status_code == 415
+        nobody = await http.post(f"{platform.url('ingest')}/events/nobody", content=b"{}",
+                                 headers=json_)
+        assert nobody.status_code == 404
+        assert FLIGHTS.model in nobody.text
+
+
+async def test_another_task_type_runs_on_the_same_platform_untouched(platform):
+    ground = attached_ground(platform.folder)
+    client = Client(kafka=ground.kafka, prefix=ground.prefix)
+    from examples.temperature import replay as module
+
+    declaration = (module.__file__ or "").replace("replay.py", "declaration.yaml")
+    with open(declaration) as file:
+        await client.apply(file.read())
+    days = temperatures(date(2013, 1, 1), date(2013, 3, 20))
+    await play(ground, TEMPERATURE, days, 4, Progress())
+
+    async def promoted():
+        entries = await platform.values("registry.recorded.v1")
+        mine = [e for e in entries if e["model"] == TEMPERATURE]
+        return [e for e in mine if e["fact"]["kind"] == "promoted"
+                and e["fact"]["version"] != "0.0.0"]
+
+    await eventually("a trained model beats the constant and is promoted", promoted, 120)
+    outcomes = await platform.values(f"data.{TEMPERATURE}.outcomes.v1")
+    labelled = [o for o in outcomes if o["status"] == "labelled"]
+    assert len(labelled) > 3000
+    assert all(abs(o["loss"] - abs(o["score"] - o["label"])) < 1e-9 for o in labelled)
