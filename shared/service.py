@@ -70,9 +70,12 @@ class Service:
         self.telemetry.log.info("ready")
 
     async def stop(self) -> None:
-        """Stop what was started, last first."""
+        """Stop what was started, last first; one that cannot stop does not keep the others."""
         for part in reversed(self.parts[: self.started]):
-            await part.stop()
+            try:
+                await part.stop()
+            except Exception:
+                self.telemetry.log.exception("%s did not stop cleanly", type(part).__name__)
         self.telemetry.log.info("stopped")
 
 

@@ -77,9 +77,9 @@ class Store(Protocol):
         """Sum up what is written; None without a table. `unlabelled`: these count as labels."""
         ...
 
-    async def reopen(self, partitions: Mapping[str, tuple[str, frozenset[int]]]) -> dict[
-        tuple[str, int], int
-    ]:
+    async def reopen(
+        self, partitions: Mapping[str, tuple[str, frozenset[int]]]
+    ) -> dict[tuple[str, int], int]:
         """Forget what is buffered and tell where each partition goes on.
 
         Args:

@@ -72,6 +72,7 @@ class Consumer(Handling):
 
     async def start(self) -> None:
         """Join the group and begin to handle."""
+        self.ending.clear()
         group = self.names.group(self.group)
         broker = KafkaBroker(
             self.kafka,

@@ -13,6 +13,8 @@ from contracts import DATA_TOPICS, TOPICS, DataTopic, Event, Topic
 from shared.errors import Transient
 
 DEAD_LETTERS = ".dlq"
+# A parked record travels with headers of ours, so what carries it takes more than its source.
+LARGE = {"max.message.bytes": str(4 * 1024 * 1024)}
 ALREADY_EXISTS = 36
 RETRIABLE = frozenset({3, 5, 6, 7, 13, 14, 15, 16, 41})
 
@@ -74,7 +76,8 @@ def control_topics(names: Names, topics: Iterable[Topic[Any]], replicas: int) ->
         retention = -1 if topic.retention is None else _milliseconds(topic.retention)
         config = {"retention.ms": str(retention), "cleanup.policy": topic.cleanup}
         specs.append(_spec(names.topic(topic), topic.partitions, replicas, config))
-        specs.append(_spec(names.topic(topic) + DEAD_LETTERS, 1, replicas, {"retention.ms": "-1"}))
+        dead = {"retention.ms": "-1", **LARGE}
+        specs.append(_spec(names.topic(topic) + DEAD_LETTERS, 1, replicas, dead))
     return specs
 
 
@@ -84,9 +87,10 @@ def data_topics(names: Names, model: str, partitions: int, replicas: int) -> lis
     for topic in DATA_TOPICS:
         keep = _milliseconds(topic.retention)
         name = names.data(topic, model)
-        specs.append(_spec(name, partitions, replicas, {"retention.ms": str(keep)}))
+        config = {"retention.ms": str(keep)} | (LARGE if topic.payload == "bytes" else {})
+        specs.append(_spec(name, partitions, replicas, config))
         if topic.payload != "bytes":
-            dead = {"retention.ms": str(2 * keep)}
+            dead = {"retention.ms": str(2 * keep), **LARGE}
             specs.append(_spec(name + DEAD_LETTERS, 1, replicas, dead))
     return specs
 

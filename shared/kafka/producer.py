@@ -8,7 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, ProducerFenced
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+)
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -25,7 +30,7 @@ class Unpublishable(ValueError):
 
     def __init__(self, message: Message) -> None:
         size = len(message.value or b"")
-        super().__init__(f"{size:,} bytes for {message.topic} are more than a batch can hold")
+        super().__init__(f"{size:,} bytes for {message.topic} are more than Kafka accepts")
         self.message = message
 
 
@@ -83,6 +88,10 @@ class Producer:
             return
         try:
             await asyncio.wait_for(self._send(messages), DEADLINE_S)
+        except Unpublishable:
+            # The refused batch leaves a hole in the sequence numbers.
+            await self._abandon()
+            raise
         except (OutOfOrderSequenceNumber, ProducerFenced, TimeoutError) as error:
             # This producer may never recover; a new one, and the same ids again, always does.
             await self._abandon()
@@ -99,33 +108,56 @@ class Producer:
             partitions = sorted(await producer.partitions_for(message.topic))
             partition = PARTITION_OF(message.key, partitions, partitions)
             by_partition[message.topic, partition].append(message)
-        acks: list[asyncio.Future[object]] = []
-        for (topic, partition), group in by_partition.items():
-            acks += [
-                await producer.send_batch(batch, topic, partition=partition)
-                for batch in self._batches(producer, group)
-            ]
-        await asyncio.gather(*acks)
+        parts = [
+            (where, part, await producer.send_batch(batch, where[0], partition=where[1]))
+            for where, group in by_partition.items()
+            for part, batch in _batches(producer, group)
+        ]
+        for (topic, partition), part, ack in parts:
+            try:
+                await ack
+            except MessageSizeTooLargeError as error:
+                await self._one_by_one(producer, topic, partition, part, error)
 
-    @staticmethod
-    def _batches(producer: AIOKafkaProducer, group: Sequence[Message]) -> Iterator[BatchBuilder]:
-        batch = producer.create_batch()
-        for message in group:
-            item = {"key": message.key, "value": message.value, "headers": list(message.headers)}
-            # append() answers None for a full batch; not to look would lose the rest.
-            if batch.append(timestamp=None, **item) is None:
-                if batch.record_count() == 0:
-                    raise Unpublishable(message)
-                yield batch
-                batch = producer.create_batch()
-                if batch.append(timestamp=None, **item) is None:
-                    raise Unpublishable(message)
-        yield batch
+    async def _one_by_one(
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        partition: int,
+        messages: Sequence[Message],
+        error: Exception,
+    ) -> None:
+        """Find the message that is too large among those of a refused batch."""
+        if len(messages) == 1:
+            raise Unpublishable(messages[0]) from error
+        for message in messages:
+            ((_, batch),) = _batches(producer, [message])
+            try:
+                await (await producer.send_batch(batch, topic, partition=partition))
+            except MessageSizeTooLargeError as again:
+                raise Unpublishable(message) from again
 
     async def _abandon(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
             asyncio.get_running_loop().create_task(_quietly(producer))
+
+
+def _batches(
+    producer: AIOKafkaProducer, group: Sequence[Message]
+) -> Iterator[tuple[list[Message], BatchBuilder]]:
+    """Fill batches in order; each comes with what is in it."""
+    batch, part = producer.create_batch(), list[Message]()
+    for message in group:
+        item = {"key": message.key, "value": message.value, "headers": list(message.headers)}
+        # append() answers None for a full batch; not to look would lose the rest.
+        if batch.append(timestamp=None, **item) is None:
+            yield part, batch
+            batch, part = producer.create_batch(), []
+            if batch.append(timestamp=None, **item) is None:
+                raise Unpublishable(message)
+        part.append(message)
+    yield part, batch
 
 
 async def _quietly(producer: AIOKafkaProducer) -> None:

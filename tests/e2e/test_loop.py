@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import date
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,8 +13,9 @@ from examples.demo.ground import attached_ground
 from examples.demo.play import Progress, play
 from examples.flights.demo import FLIGHTS
 from examples.temperature.replay import replay as temperatures
-from tests.e2e.platform import Platform, eventually, running_platform
+from tests.e2e.platform import eventually, running_platform
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 TEMPERATURE = "airport-temperature"
 FLIGHT = {
     "carrier": "UA", "origin": "EWR", "dest": "IAH", "minute_of_day": 315, "dow": 1,
@@ -138,8 +140,9 @@ async def test_ingest_refuses_with_the_field_and_the_reason(platform, flights):
         assert large.status_code == 413
         other = await http.post(url, content=b"<a/>", headers={"content-type": "text/xml"})
         assert other.status_code == 415
-        nobody = await http.post(f"{platform.url('ingest')}/events/nobody", content=b"{}",
-                                 headers=json_)
+        nobody = await http.post(
+            f"{platform.url('ingest')}/events/nobody", content=b"{}", headers=json_
+        )
         assert nobody.status_code == 404
         assert FLIGHTS.model in nobody.text
 
@@ -147,19 +150,16 @@ async def test_ingest_refuses_with_the_field_and_the_reason(platform, flights):
 async def test_another_task_type_runs_on_the_same_platform_untouched(platform):
     ground = attached_ground(platform.folder)
     client = Client(kafka=ground.kafka, prefix=ground.prefix)
-    from examples.temperature import replay as module
-
-    declaration = (module.__file__ or "").replace("replay.py", "declaration.yaml")
-    with open(declaration) as file:
-        await client.apply(file.read())
+    await client.apply((EXAMPLES / "temperature" / "declaration.yaml").read_text())
     days = temperatures(date(2013, 1, 1), date(2013, 3, 20))
     await play(ground, TEMPERATURE, days, 4, Progress())
 
     async def promoted():
         entries = await platform.values("registry.recorded.v1")
         mine = [e for e in entries if e["model"] == TEMPERATURE]
-        return [e for e in mine if e["fact"]["kind"] == "promoted"
-                and e["fact"]["version"] != "0.0.0"]
+        return [
+            e for e in mine if e["fact"]["kind"] == "promoted" and e["fact"]["version"] != "0.0.0"
+        ]
 
     await eventually("a trained model beats the constant and is promoted", promoted, 120)
     outcomes = await platform.values(f"data.{TEMPERATURE}.outcomes.v1")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from deltalake import DeltaTable
@@ -70,8 +70,6 @@ def _reached(progress, day):
 
 
 def _midnight(day):
-    from datetime import UTC, datetime
-
     return datetime.combine(day, datetime.min.time(), UTC)
 
 

@@ -53,5 +53,5 @@ def _features(before: Json, after: Json) -> Iterator[str]:
             yield f"{field}.type changes from {was['type']} to {feature['type']}"
         if was["nullable"] and not feature["nullable"]:
             yield f"{field}.nullable changes from true to false"
-        if was["units"] is not None and was["units"] != feature["units"]:
-            yield f"{field}.units changes from {was['units']!r} to {feature['units']!r}"
+        if was["unit"] is not None and was["unit"] != feature["unit"]:
+            yield f"{field}.unit changes from {was['unit']!r} to {feature['unit']!r}"

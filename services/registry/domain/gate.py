@@ -16,7 +16,7 @@ class Rules:
     Attributes:
         declaration: digest of the declaration in force.
         metric: the loss, lower is better.
-        confidence: of every interval, two-sided.
+        confidence: of every bound of an interval.
         slice_rows: fewer rows are not judged.
         slice_margin: share of the champion's loss that a slice may lose.
         slices: feature -> how many values it can have; None: any number.

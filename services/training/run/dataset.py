@@ -47,7 +47,9 @@ class Rows:
     def label_times(self) -> NDArray[np.int64]:
         """When each label was known; for one that never came, when it was given up."""
         given_up = pc.add(self.table["time"], pa.scalar(self.declaration.spec.label.horizon))
-        return _microseconds(pc.coalesce(self.table["label_time"], given_up.cast("timestamp[us, UTC]")))
+        return _microseconds(
+            pc.coalesce(self.table["label_time"], given_up.cast("timestamp[us, UTC]"))
+        )
 
     @cached_property
     def labels(self) -> NDArray[np.float64]:
@@ -72,7 +74,9 @@ class Rows:
     def features(self) -> list[dict[str, Any]]:
         """Rows as serving gets them."""
         names = list(self.declaration.spec.features)
-        return self.table.select([PREFIX + name for name in names]).rename_columns(names).to_pylist()  # type: ignore[no-any-return]
+        return (
+            self.table.select([PREFIX + name for name in names]).rename_columns(names).to_pylist()
+        )  # type: ignore[no-any-return]
 
     def chunks(self) -> Iterator[Rows]:
         """Cut into pieces that fit into memory as Python objects."""
@@ -182,4 +186,6 @@ def _feed(content: Any, name: str, column: pa.ChunkedArray) -> None:
         content.update("".join(filled.to_pylist()).encode())
     else:
         numbers = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
-        content.update(pc.fill_null(numbers.cast(pa.float64(), safe=False), 0.0).to_numpy().tobytes())
+        content.update(
+            pc.fill_null(numbers.cast(pa.float64(), safe=False), 0.0).to_numpy().tobytes()
+        )

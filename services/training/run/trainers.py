@@ -88,8 +88,10 @@ class LinearTrainer:
             return None
         thinned = rows.take(np.arange(0, len(rows), 1 + len(rows) * width // CELLS))
         matrix = thinned.matrix(columns)
-        design = [self._rule(matrix[:, index], columns.codes.get(name))
-                  for index, name in enumerate(columns.names)]
+        design = [
+            self._rule(matrix[:, index], columns.codes.get(name))
+            for index, name in enumerate(columns.names)
+        ]
         kind = {"binary": "logistic", "multiclass": "softmax"}.get(spec.task)
         kind = kind or ("absolutes" if spec.metric == "mae" else "squares")
         target = thinned.labels
@@ -97,8 +99,9 @@ class LinearTrainer:
             target = (target[:, None] == np.arange(len(spec.classes or ()))).astype(np.float64)
         fitted = linear.fit(expand(matrix, design), target, kind)  # type: ignore[arg-type]
         return Fitted(
-            _document("linear", spec, columns=columns.to_json(), design=design,
-                      weights=fitted.tolist())
+            _document(
+                "linear", spec, columns=columns.to_json(), design=design, weights=fitted.tolist()
+            )
         )
 
     @staticmethod
@@ -158,8 +161,12 @@ class BoostedTrainer:
         settings = {**self.parameters(spec), "num_threads": self.threads}
         categories = [columns.names.index(name) for name in columns.codes]
         data = lightgbm.Dataset(
-            rows.matrix(columns), rows.labels, weight=weights, categorical_feature=categories,
-            params=settings, free_raw_data=True,
+            rows.matrix(columns),
+            rows.labels,
+            weight=weights,
+            categorical_feature=categories,
+            params=settings,
+            free_raw_data=True,
         )
         validation, callbacks = [], []
         if held_out is not None:

@@ -22,7 +22,9 @@ def test_columns_are_numbers_and_what_is_unknown_is_nan():
 def test_a_prior_answers_the_same_for_everything():
     model = load({"model.json": json.dumps({"algorithm": "prior", "answer": 0.24}).encode()})
     assert model.score(ROWS).tolist() == [0.24] * 3
-    several = load({"model.json": json.dumps({"algorithm": "prior", "answer": [0.2, 0.8]}).encode()})
+    several = load(
+        {"model.json": json.dumps({"algorithm": "prior", "answer": [0.2, 0.8]}).encode()}
+    )
     assert several.score(ROWS).shape == (3, 2)
 
 

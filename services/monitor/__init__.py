@@ -1,0 +1,1 @@
+"""Joins predictions with the labels that arrive late, measures, and notices drift."""

@@ -1,0 +1,181 @@
+"""The store in Redis 6.2 or later: one script per step, keys of a partition under one hash tag."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from services.monitor.domain.watermarks import NEVER, Heard
+from services.monitor.ports import Arrived, Claimed, Counted, Due, Places
+
+TRANSIENT: tuple[type[Exception], ...] = (
+    BusyLoadingError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisConnectionError,
+    RedisTimeoutError,
+)
+BIN_US = 86_400_000_000
+FIELDS = ("predictions", "labels", "told_predictions", "told_labels")
+SCRIPTS = {
+    name: (Path(__file__).parent / f"{name}.lua").read_text()
+    for name in ("advance", "keep", "claim", "count")
+}
+SHAS = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so
+
+Call = tuple[str, list[bytes], list[Any]]
+
+
+class RedisStore:
+    """Keeps labels, places and windows in Redis.
+
+    Args:
+        url: of the server; `noeviction` is required there.
+        prefix: of the deployment's keys.
+        label_ttl_s: wall seconds that a label waits for its prediction.
+        grace_s: wall seconds that a joined id can still be corrected.
+
+    """
+
+    def __init__(self, url: str, prefix: str, *, label_ttl_s: int, grace_s: int) -> None:
+        self.url, self.prefix = url, prefix
+        self.label_ttl_s, self.grace_s = label_ttl_s, grace_s
+        self._redis: Redis | None = None
+
+    async def start(self) -> None:
+        """Connect."""
+        self._redis = self._redis or Redis.from_url(
+            self.url, socket_timeout=5, socket_connect_timeout=5
+        )
+        async with asyncio.timeout(5):
+            await self._client.execute_command("PING")
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        client, self._redis = self._redis, None
+        if client is not None:
+            await client.aclose()
+
+    def unready(self) -> str | None:
+        """Say why the store cannot be used; an outage shows at the consumers that wait for it."""
+        return None if self._redis is not None else "not connected to Redis"
+
+    async def advance(self, model: str, heard: Mapping[int, Heard], watermark: int) -> None:
+        """See `ports.Store`."""
+        args: list[Any] = [watermark]
+        for partition, last in heard.items():
+            args += [partition, last.time, last.at]
+        await self._run([("advance", [self._key(model, "watermarks")], args)])
+
+    async def heard(self, model: str) -> tuple[dict[int, Heard], int]:
+        """See `ports.Store`."""
+        found = await self._client.hgetall(self._key(model, "watermarks"))
+        times = {
+            int(name[5:]): Heard(int(value), float(found[b"at:" + name[5:]]))
+            for name, value in found.items()
+            if name.startswith(b"time:")
+        }
+        return times, int(found.get(b"model", NEVER))
+
+    async def places(self, model: str, partition: int) -> Places | None:
+        """See `ports.Store`."""
+        found = await self._client.hmget(self._key(model, partition), FIELDS)
+        return None if found[0] is None else Places(*map(int, found))
+
+    async def place(self, model: str, partition: int, places: Places) -> None:
+        """See `ports.Store`."""
+        fields = {name: getattr(places, name) for name in FIELDS}
+        await self._client.hset(self._key(model, partition), mapping=fields)
+
+    async def keep(self, model: str, batches: Sequence[Arrived]) -> list[list[bytes] | None]:
+        """See `ports.Store`."""
+        calls: list[Call] = []
+        for batch in batches:
+            keys = self._keys(model, batch.partition, [key for key, _ in batch.labels])
+            head = [batch.first, batch.end, self.label_ttl_s, BIN_US]
+            calls.append(("keep", keys, head + [label for _, label in batch.labels]))
+        return await self._run(calls)
+
+    async def claim(self, model: str, batches: Sequence[Due]) -> list[Claimed | None]:
+        """See `ports.Store`."""
+        calls: list[Call] = []
+        for batch in batches:
+            keys = self._keys(model, batch.partition, [key for key, _ in batch.ids])
+            head = [batch.first, self.grace_s, BIN_US, batch.given_up // BIN_US]
+            calls.append(("claim", keys, head + [offset for _, offset in batch.ids]))
+        return [_claimed(answer) for answer in await self._run(calls)]
+
+    async def count(self, model: str, counted: Sequence[Counted]) -> list[bool]:
+        """See `ports.Store`."""
+        calls: list[Call] = [
+            ("count", [self._key(model, new.partition)], [new.known, new.end, new.windows])
+            for new in counted
+        ]
+        return [bool(answer) for answer in await self._run(calls)]
+
+    async def windows(self, model: str, partition: int) -> bytes:
+        """See `ports.Store`."""
+        return await self._client.hget(self._key(model, partition), "windows") or b""
+
+    async def ledger(self, model: str) -> bytes | None:
+        """See `ports.Store`."""
+        found: bytes | None = await self._client.get(self._key(model, "ledger"))
+        return found
+
+    async def write_ledger(self, model: str, ledger: bytes) -> None:
+        """See `ports.Store`."""
+        await self._client.set(self._key(model, "ledger"), ledger)
+
+    @property
+    def _client(self) -> Any:
+        if self._redis is None:
+            raise RedisConnectionError("not connected to Redis")
+        return self._redis
+
+    def _key(self, model: str, part: int | str) -> bytes:
+        return f"{self.prefix}monitor:{{{model},{part}}}".encode()
+
+    def _keys(self, model: str, partition: int, ids: Sequence[bytes]) -> list[bytes]:
+        places = self._key(model, partition)
+        return [places, places + b":unmatched", *(places + b":" + key for key in ids)]
+
+    async def _run(self, calls: Sequence[Call]) -> list[Any]:
+        """Run scripts in one round trip; each is safe to run again."""
+        if not calls:
+            return []
+        try:
+            return await self._pipeline(calls)
+        except NoScriptError:
+            for text in SCRIPTS.values():
+                await self._client.script_load(text)
+            return await self._pipeline(calls)
+
+    async def _pipeline(self, calls: Sequence[Call]) -> list[Any]:
+        pipeline: Pipeline = self._client.pipeline(transaction=False)
+        for name, keys, args in calls:
+            pipeline.execute_command("EVALSHA", SHAS[name], len(keys), *keys, *args)
+        answers: list[Any] = await pipeline.execute()
+        return answers
+
+
+def _claimed(answer: Any) -> Claimed | None:
+    if answer is None:
+        return None
+    *places, windows, unmatched, records = answer
+    return Claimed(Places(*map(int, places)), windows, unmatched, records)

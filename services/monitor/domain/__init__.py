@@ -1,0 +1,1 @@
+"""Pure functions and values: labels of an id, watermarks, window sums, drift."""

@@ -1,0 +1,188 @@
+"""What the handlers need from outside: a store, the log itself, a detector."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.monitor.domain.drift import Champion, Verdict
+from services.monitor.domain.merging import Whole
+from services.monitor.domain.watermarks import Heard
+from shared.kafka import Position, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How far one partition of a model has come; kept beside the data that says the same.
+
+    Attributes:
+        predictions: offset of the next prediction to count.
+        labels: offset of the next label to store.
+        told_predictions: outcomes of lower offsets were published before the store was lost.
+        told_labels: corrections by lower offsets likewise.
+
+    """
+
+    predictions: int
+    labels: int
+    told_predictions: int = 0
+    told_labels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Labels of one partition.
+
+    Attributes:
+        first: offset of the batch's first record.
+        end: offset after its last one.
+        labels: (hash of the id, packed label), by offset.
+
+    """
+
+    partition: int
+    first: int
+    end: int
+    labels: Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Predictions of one partition whose time has come.
+
+    Attributes:
+        first: offset of the batch's first record.
+        ids: (hash of the id, offset), by offset.
+        given_up: labels known before this time, microseconds, find no prediction any more.
+
+    """
+
+    partition: int
+    first: int
+    ids: Sequence[tuple[bytes, int]]
+    given_up: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What the store knew about due predictions.
+
+    Attributes:
+        places: of the partition.
+        windows: its packed windows, counted up to `places.predictions`.
+        unmatched: labels given up now.
+        records: what is remembered of each id; see `domain.labels`.
+
+    """
+
+    places: Places
+    windows: bytes
+    unmatched: int
+    records: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """New windows of one partition, to replace those counted up to offset `known`."""
+
+    partition: int
+    known: int
+    end: int
+    windows: bytes
+
+
+class Store(Protocol):
+    """Keeps labels, places and windows; every call is atomic per partition of a model."""
+
+    async def advance(
+        self, model: str, heard: Mapping[int, Heard], watermark: int
+    ) -> None:
+        """Raise the event times of partitions and the model's watermark; neither ever falls."""
+        ...
+
+    async def heard(self, model: str) -> tuple[dict[int, Heard], int]:
+        """Fetch each partition's greatest event time, and the model's watermark."""
+        ...
+
+    async def places(self, model: str, partition: int) -> Places | None:
+        """Fetch how far a partition has come; None where the store does not know (any more)."""
+        ...
+
+    async def place(self, model: str, partition: int, places: Places) -> None:
+        """Set how far a partition has come, keeping its windows where there are any."""
+        ...
+
+    async def keep(self, model: str, batches: Sequence[Arrived]) -> list[list[bytes] | None]:
+        """Store labels, in one round trip.
+
+        Returns:
+            Per batch: for each label what is remembered of its id if its prediction has been joined,
+            else b"". None for a batch that starts beyond what the store knows.
+
+        """
+        ...
+
+    async def claim(self, model: str, batches: Sequence[Due]) -> list[Claimed | None]:
+        """Mark predictions as joined and fetch their labels, in one step and one round trip.
+
+        Returns:
+            Per batch; None for one that starts beyond what the store knows.
+
+        """
+        ...
+
+    async def count(self, model: str, counted: Sequence[Counted]) -> list[bool]:
+        """Replace windows; False where somebody else has replaced them meanwhile."""
+        ...
+
+    async def windows(self, model: str, partition: int) -> bytes:
+        """Fetch a partition's packed windows; empty where there are none."""
+        ...
+
+    async def ledger(self, model: str) -> bytes | None:
+        """Fetch what is known about a model's merged windows."""
+        ...
+
+    async def write_ledger(self, model: str, ledger: bytes) -> None:
+        """Replace what is known about a model's merged windows."""
+        ...
+
+
+class Log(Protocol):
+    """Reads Kafka by offset, outside of any group."""
+
+    async def record(self, position: Position, offset: int) -> Record | None:
+        """Fetch the first record at or after an offset; None at the end."""
+        ...
+
+    async def bounds(self, positions: Collection[Position]) -> dict[Position, tuple[int, int]]:
+        """Fetch the first offset still there and the one after the last."""
+        ...
+
+    async def offset_at(self, position: Position, timestamp_ms: int) -> int:
+        """Find the first offset appended at or after a time; the end where there is none."""
+        ...
+
+    async def committed(self, group: str, positions: Collection[Position]) -> dict[Position, int]:
+        """Fetch what a group has committed; without a commit a position is left out."""
+        ...
+
+    async def partitions(self, topic: str) -> int:
+        """Count the partitions of a topic."""
+        ...
+
+
+class Detector(Protocol):
+    """Judges the champion on complete windows."""
+
+    @property
+    def windows(self) -> int:
+        """How many windows back it looks; an alarm is not repeated within as many."""
+        ...
+
+    def verdicts(
+        self, trail: Sequence[Whole], champion: Champion, promise: int
+    ) -> Sequence[Verdict]:
+        """Say for the latest window of the trail, per detector, whether it alarms."""
+        ...

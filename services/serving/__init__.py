@@ -1,0 +1,1 @@
+"""Answers every validated event with a prediction of the version in force."""

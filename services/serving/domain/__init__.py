@@ -1,0 +1,1 @@
+"""Pure functions: which version decides, and what a score decides."""

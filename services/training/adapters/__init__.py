@@ -1,0 +1,1 @@
+"""The world as training needs it: Delta Lake and child processes."""

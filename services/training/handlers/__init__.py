@@ -1,0 +1,1 @@
+"""What training hears and what it says."""

@@ -1,0 +1,240 @@
+"""training.decided -> a run -> model.trained; and the pulse that time-bound decisions hang on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from contracts import Event
+from contracts.training import TRAINING_DECIDED, ModelTrained, TrainingDecided
+from services.training.handlers.deciding import Desk
+from services.training.handlers.knowledge import Models, RunLog
+from services.training.ports import Job, Launcher, Result, RunFailed, Store
+from shared.errors import Transient
+from shared.kafka import Message, Names, Position, Publisher
+from shared.kafka.message import envelope
+from shared.kafka.names import TOPIC_OF
+from shared.telemetry import Telemetry
+
+LONGEST_WAIT_S = 5.0
+
+
+class Teller:
+    """Publishes events that no record led to."""
+
+    def __init__(self, telemetry: Telemetry, names: Names, publisher: Publisher) -> None:
+        self.telemetry, self.names, self.publisher = telemetry, names, publisher
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Publish, as often as it takes.
+
+        Raises:
+            Unpublishable: an event is too large.
+
+        """
+        messages = [self._message(event) for event in events]
+        pause = 0.1
+        while messages:
+            try:
+                return await self.publisher.publish(messages)
+            except Transient as error:
+                self.telemetry.log.warning("waiting: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_WAIT_S)
+
+    def _message(self, event: Event) -> Message:
+        topic = TOPIC_OF[type(event)]
+        return Message(
+            self.names.topic(topic),
+            event.model.encode(),
+            event.model_dump_json().encode(),
+            envelope(event, topic.name, self.telemetry.service),
+        )
+
+
+async def launch(event: TrainingDecided, *, runs: Runs) -> list[Event]:
+    runs.begin(event)
+    return []
+
+
+class Runs:
+    """Carries out runs in the background, one at a time, and tells how each ended.
+
+    Whoever is assigned `training.decided` runs; on assignment, unfinished runs begin again.
+    """
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        *,
+        launcher: Launcher,
+        teller: Teller,
+        models: Models,
+        log: RunLog,
+        store: Store,
+        artifacts: Path,
+    ) -> None:
+        self.telemetry, self.launcher, self.teller = telemetry, launcher, teller
+        self.models, self.log, self.store, self.artifacts = models, log, store, artifacts
+        self.trouble: str | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Wait for decisions."""
+
+    async def stop(self) -> None:
+        """Break off what runs; it begins again at the next start."""
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+    def unready(self) -> str | None:
+        """Say what went wrong with a run that should have been told and was not."""
+        return self.trouble
+
+    async def assigned(
+        self, positions: frozenset[Position], *, names: Names
+    ) -> dict[Position, int]:
+        """Take up unfinished runs if they are ours now, break them off if they are not."""
+        if any(position.topic == names.topic(TRAINING_DECIDED) for position in positions):
+            for decided in self.log.unfinished():
+                self.begin(decided)
+        else:
+            await self.stop()
+        return {}
+
+    def begin(self, decided: TrainingDecided) -> None:
+        """Start the run of a decision unless it goes on or has ended."""
+        run_id = decided.run_id
+        over = self.log.has_ended(run_id) or run_id in self._tasks
+        if decided.decision == "started" and not over:
+            task = asyncio.create_task(self._run(decided))
+            self._tasks[run_id] = task
+            task.add_done_callback(self._note)
+
+    async def finish(self) -> None:
+        """Wait for all runs that go on."""
+        await asyncio.gather(*self._tasks.values())
+
+    async def _run(self, decided: TrainingDecided) -> None:
+        async with self._turn:
+            started = time.monotonic()
+            digest, result, reason = "0" * 64, None, ""
+            try:
+                job = self._job(decided)
+                digest = job.declaration.digest()
+                result = await self.launcher.run(job)
+            except RunFailed as failure:
+                reason = str(failure)[:2000]
+            self.telemetry.count("training_runs", "trained" if result else "failed")
+            seconds = time.monotonic() - started
+            await self.teller.tell([_trained(decided, digest, result, reason, seconds)])
+
+    def _job(self, decided: TrainingDecided) -> Job:
+        declaration = self.models.declaration(decided.model)
+        if declaration is None or decided.dataset_version is None:
+            raise RunFailed(f"model {decided.model!r} has no declaration or no data any more")
+        return Job(
+            run_id=decided.run_id,
+            declaration=declaration,
+            uri=self.store.uri(decided.model),
+            version=decided.dataset_version,
+            until=decided.at,
+            champion=self.models.champion(decided.model),
+            artifacts=self.artifacts,
+        )
+
+    def _note(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self.trouble = f"a run was carried out and could not be told: {error!r}; restart"
+            self.telemetry.log.error(self.trouble, exc_info=error)
+
+
+class Pulse:
+    """Writes what is buffered and looks whether a run is due, every `period_s` seconds."""
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        *,
+        store: Store,
+        desk: Desk,
+        models: Models,
+        teller: Teller,
+        period_s: float,
+    ) -> None:
+        self.telemetry, self.store, self.desk, self.models = telemetry, store, desk, models
+        self.teller, self.period_s = teller, period_s
+        self.trouble: str | None = None
+        self._beating: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to beat."""
+        self._beating = asyncio.create_task(self._beat_on())
+
+    async def stop(self) -> None:
+        """Write what is left."""
+        if self._beating is not None:
+            self._beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._beating
+        await self.store.flush()
+
+    def unready(self) -> str | None:
+        """Say why the store cannot be written; None when it can."""
+        if self._beating is not None and self._beating.done():
+            return f"the offline store is no longer written: {self._beating.exception()!r}"
+        return self.trouble
+
+    async def beat(self) -> None:
+        """Write, look, tell."""
+        await self.store.flush()
+        for model in self.models.names():
+            await self.teller.tell(await self.desk.look(model))
+
+    async def _beat_on(self) -> None:
+        while True:
+            await asyncio.sleep(self.period_s)
+            try:
+                await self.beat()
+                self.trouble = None
+            except Transient as error:
+                self.trouble = f"waiting: {error}"
+                self.telemetry.log.warning(self.trouble)
+
+
+def _trained(
+    decided: TrainingDecided, digest: str, result: Result | None, reason: str, seconds: float
+) -> ModelTrained:
+    return ModelTrained.caused_by(
+        decided,
+        model=decided.model,
+        at=decided.at,
+        run_id=decided.run_id,
+        status="trained" if result else "failed",
+        trigger=decided.trigger,
+        declaration=digest,
+        artifact=result and result.artifact,
+        algorithm=result and result.algorithm,
+        dataset=result and result.dataset,
+        trials=result.trials if result else (),
+        evaluation=result and result.evaluation,
+        seconds=result.seconds if result else round(seconds, 3),
+        reason=reason or _summary(result),
+    )
+
+
+def _summary(result: Result | None) -> str:
+    assert result is not None
+    measured = result.evaluation
+    return (
+        f"{result.algorithm} on {result.dataset.rows:,} labelled rows: {measured.metric} "
+        f"{measured.candidate_loss:.4f}, champion {measured.champion_version} "
+        f"{measured.champion_loss:.4f}, prior {measured.prior_loss:.4f} on {measured.rows:,} "
+        f"pinned rows"
+    )

@@ -1,0 +1,187 @@
+"""The consumer wrapper on real Kafka: crash, rebalance, poison, large records, a broker killed."""
+
+import asyncio
+import contextlib
+import os
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from contracts.data import EVENTS, EVENTS_VALIDATED
+from deploy.local.stack import infrastructure
+from shared.kafka import Consumer, Message, Producer, Told
+from shared.kafka.names import data_topics, ensure
+from tests.doubles import telemetry
+
+
+async def until(check, seconds=30):
+    """Poll until `check` answers something true, and return it."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = check()
+            if found := await found if asyncio.iscoroutine(found) else found:
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def read(kafka, topic):
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=kafka,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8_000_000,
+    )
+    await consumer.start()
+    try:
+        found = []
+        ends = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(p) < end for p, end in ends.items()]):
+            for batch in (await consumer.getmany(timeout_ms=100)).values():
+                found += batch
+        return found
+    finally:
+        await consumer.stop()
+
+
+@contextlib.asynccontextmanager
+async def echoing(kafka, names, *, instance=None, handle=None, seen=None):
+    publisher = Producer(kafka)
+    await publisher.start()
+    consumer = Consumer(
+        telemetry(), "echo", kafka=kafka, names=names, publisher=publisher, instance=instance
+    )
+
+    async def echo(batch):
+        if seen is not None:
+            seen.extend(record.value for record in batch.records)
+        told = Told()
+        for record in batch.records:
+            if record.value == b"poison":
+                raise ValueError("it says so itself")
+            topic = names.data(EVENTS_VALIDATED, batch.model)
+            told.messages.append(Message(topic, record.key or b"-", record.value, cause=record))
+        return told
+
+    consumer.on_data(EVENTS, handle or echo)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+        await publisher.stop()
+
+
+@pytest.fixture
+async def kafka(real, names):
+    address, _ = real
+    await ensure(address, data_topics(names, "m", 4, 1))
+    return address
+
+
+@pytest.fixture
+async def publish(kafka, names):
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", max_request_size=2_000_000)
+    await producer.start()
+
+    async def send(values, headers=()):
+        topic = names.data(EVENTS, "m")
+        acks = [await producer.send(topic, v, key=v[:8], headers=list(headers)) for v in values]
+        await asyncio.gather(*acks)
+
+    yield send
+    await producer.stop()
+
+
+async def out(kafka, names, at_least=0):
+    """Read the outputs, once there are so many different ones."""
+
+    async def enough():
+        values = [r.value for r in await read(kafka, names.data(EVENTS_VALIDATED, "m"))]
+        return [values] if len(set(values)) >= at_least else None
+
+    return (await until(enough, 60))[0]
+
+
+async def test_poison_and_broken_headers_cost_only_themselves(kafka, names, publish):
+    good = [b"%d" % number for number in range(500)]
+    async with echoing(kafka, names):
+        await publish([*good[:250], b"poison"], headers=[("null", None), ("latin", b"\xe9")])
+        await publish(good[250:])
+        seen = await out(kafka, names, len(good))
+    assert sorted(seen) == sorted(good)
+    (letter,) = await read(kafka, names.data(EVENTS, "m") + ".dlq")
+    assert (letter.value, letter.key) == (b"poison", b"poison")
+
+
+async def test_an_uncommitted_batch_comes_again_after_a_crash(kafka, names, publish):
+    values = [b"%d" % number for number in range(200)]
+    await publish(values)
+    first, second = [], []
+
+    async def crash(batch):
+        first.extend(record.value for record in batch.records)
+        raise asyncio.CancelledError
+
+    with contextlib.suppress(asyncio.CancelledError):
+        async with echoing(kafka, names, instance="0", handle=crash):
+            await until(lambda: first)
+    async with echoing(kafka, names, instance="0", seen=second):
+        await until(lambda: len(second) >= len(values))
+    assert set(second) == set(values)
+    assert sorted(await out(kafka, names)) == sorted(values)
+
+
+async def test_two_members_share_and_a_leaving_one_loses_and_doubles_nothing(kafka, names, publish):
+    values = [b"%d" % number for number in range(3000)]
+    async with echoing(kafka, names):
+        await publish(values[:1000])
+        async with echoing(kafka, names):
+            await publish(values[1000:2000])
+        await publish(values[2000:])
+        seen = await out(kafka, names, len(values))
+    assert sorted(seen) == sorted(values)
+
+
+async def test_what_is_too_large_for_kafka_is_parked_and_the_rest_goes_on(kafka, names, publish):
+    async def swell(batch):
+        topic = names.data(EVENTS_VALIDATED, batch.model)
+        return Told(
+            messages=[
+                Message(
+                    topic,
+                    r.key or b"-",
+                    os.urandom(3_000_000) if r.value == b"large" else r.value,
+                    cause=r,
+                )
+                for r in batch.records
+            ]
+        )
+
+    async with echoing(kafka, names, handle=swell):
+        await publish([b"a", b"large", b"b"])
+        seen = await out(kafka, names, 2)
+        letters = await until(lambda: read(kafka, names.data(EVENTS, "m") + ".dlq"))
+    assert sorted(set(seen)) == [b"a", b"b"]
+    assert [letter.value for letter in letters] == [b"large"]
+    assert dict(letters[0].headers)["dlq-class"] == b"unpublishable"
+
+
+async def test_a_killed_broker_that_comes_back_loses_nothing(tmp_path, names):
+    with infrastructure(tmp_path) as running:
+        address = running.kafka.address
+        await ensure(address, data_topics(names, "m", 4, 1))
+        values = [b"%d" % number for number in range(2000)]
+        seen = []
+        async with echoing(address, names, seen=seen):
+            producer = Producer(address)
+            await producer.start()
+            topic = names.data(EVENTS, "m")
+            await producer.publish([Message(topic, v, v) for v in values[:1000]])
+            await until(lambda: len(seen) >= 500)
+            running.kafka.kill()
+            await asyncio.to_thread(running.kafka.restart)
+            await producer.publish([Message(topic, v, v) for v in values[1000:]])
+            await producer.stop()
+            await until(lambda: set(seen) == set(values), 60)
+            found = await out(address, names, len(values))
+            assert set(found) == set(values)
