@@ -102,6 +102,25 @@ class Conversion:
         value = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
         return Record(value.encode(), key.encode())
 
+    def line(self, line: bytes) -> Record:
+        """Make a record of a line of JSON: a whole event or label as it stands, or a flat row.
+
+        Raises:
+            ValueError: as for `record`, or the line is no JSON object.
+
+        """
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"no valid JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise ValueError("must be an object")
+        inner = content.get("features")
+        if not isinstance(inner, dict) and not (self.labels and {"id", "value"} <= content.keys()):
+            return self.record(content)
+        cells = {**(inner or {}), **content}
+        return Record(line, self._text(cells, self.columns.key or "id").encode())
+
     def _text(self, cells: Cells, column: str) -> str:
         value = cells.get(column)
         if self._missing(value) or not 1 <= len(str(value)) <= 200:

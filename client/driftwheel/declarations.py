@@ -20,7 +20,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         first: dict[Any, yaml.Node] = {}
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(
                     None,
@@ -61,7 +61,7 @@ class Declaration:
         try:
             text = path.read_text("utf-8")
             self._root: yaml.Node | None = yaml.compose(text, _Loader)
-            self.content: Any = yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
+            self.content: Any = _Loader(text).get_single_data()
         except FileNotFoundError as error:
             raise NotFound(f"{path} is not there.") from error
         except UnicodeDecodeError as error:

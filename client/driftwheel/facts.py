@@ -28,6 +28,7 @@ class Fact:
     Attributes:
         subject: such as `registry.recorded`.
         at: event time.
+        appended_ms: when Kafka took it.
         content: the message.
 
     """
@@ -35,6 +36,7 @@ class Fact:
     subject: str
     model: str
     at: datetime
+    appended_ms: int
     content: Mapping[str, Any]
 
 
@@ -44,7 +46,8 @@ def fact(raw: Raw) -> Fact | None:
         content = json.loads(raw.value or b"")
         # The subject is what stands between the deployment's prefix and the version.
         subject = ".".join(raw.topic.split(".")[-3:-1])
-        return Fact(subject, content["model"], datetime.fromisoformat(content["at"]), content)
+        at = datetime.fromisoformat(content["at"])
+        return Fact(subject, content["model"], at, raw.timestamp, content)
     except (ValueError, KeyError, TypeError):
         return None
 

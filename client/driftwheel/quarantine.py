@@ -55,9 +55,9 @@ class Quarantined:
             "reason": self.reason,
             "fields": list(self.fields),
             "schema": self.schema,
-            "key": _shown(self.original.key),
-            "value": _shown(self.original.value),
-            "headers": {name: _shown(value) for name, value in self.original.headers},
+            "key": shown(self.original.key),
+            "value": shown(self.original.value),
+            "headers": {name: shown(value) for name, value in self.original.headers},
         }
 
 
@@ -68,7 +68,7 @@ def quarantined(raw: Raw) -> Quarantined:
         for name, value in raw.headers
         if name.startswith(HEADER)
     }
-    headers = tuple((n, v if v is not None else b"") for n, v in raw.headers if HEADER not in n)
+    headers = tuple((n, v or b"") for n, v in raw.headers if not n.startswith(HEADER))
     return Quarantined(
         place=f"{raw.partition}:{raw.offset}",
         topic=told.get("topic", ""),
@@ -122,7 +122,8 @@ def grouped(records: Iterable[Quarantined]) -> Mapping[tuple[str, str], int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def _shown(value: bytes | None) -> str | dict[str, str] | None:
+def shown(value: bytes | None) -> str | dict[str, str] | None:
+    """Write bytes for a reader: as text where they are UTF-8, else as base64."""
     if value is None:
         return None
     try:

@@ -25,8 +25,8 @@ def _recorded(content: Content) -> str:
 def _registered(fact: Content) -> str:
     version, evaluation = fact["version"], fact["evaluation"]
     return (
-        f"version {version['version']} registered, {version['algorithm']} on {fact['rows']:,} rows, "
-        f"{evaluation['metric']} {evaluation['candidate_loss']:.4f} against "
+        f"version {version['version']} registered, {version['algorithm']} on {fact['rows']:,} "
+        f"rows, {evaluation['metric']} {evaluation['candidate_loss']:.4f} against "
         f"{evaluation['champion_loss']:.4f} of {evaluation['champion_version']}"
     )
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
-from aiokafka import AIOKafkaProducer
+from driftwheel import Client
+from driftwheel.messages import Record
 
-from examples.demo.ground import Ground
 from examples.stream import Day, Message
 
 SLOTS = 24
@@ -28,50 +28,35 @@ class Progress:
 
 
 async def play(
-    ground: Ground, model: str, days: Iterator[Day], speed: float, progress: Progress
+    client: Client, model: str, days: Iterator[Day], speed: float, progress: Progress
 ) -> None:
     """Publish every day in `1 / speed` seconds, spread as its records are; wait for every ack.
 
     Args:
-        ground: the stack.
+        client: of the deployment.
         model: whose topics.
         days: the replay.
         speed: simulated days per second; 0 as fast as it goes.
         progress: told all the time.
-
     """
-    producer = AIOKafkaProducer(
-        bootstrap_servers=ground.kafka,
-        acks="all",
-        enable_idempotence=True,
-        compression_type="zstd",
-        linger_ms=5,
-    )
-    topics = {kind: ground.topic(model, kind) for kind in ("events", "labels")}
-    await producer.start()
-    try:
-        started = time.monotonic()
-        number = 0
-        async for number, day in _ahead(days):
-            progress.date = day.date
-            records = day.merged()
-            size = -(-len(records) // SLOTS) or 1
-            for slot in range(SLOTS):
-                await _pace(started, (number - 1 + slot / SLOTS) / speed if speed else 0, progress)
-                await _send(producer, topics, records[slot * size : (slot + 1) * size])
-                progress.published += len(records[slot * size : (slot + 1) * size])
-        await _pace(started, number / speed if speed else 0, progress)
-        progress.done = True
-    finally:
-        await producer.stop()
+    started = time.monotonic()
+    number = 0
+    async for number, day in _ahead(days):
+        progress.date = day.date
+        records = day.merged()
+        size = -(-len(records) // SLOTS) or 1
+        for slot in range(SLOTS):
+            await _pace(started, (number - 1 + slot / SLOTS) / speed if speed else 0, progress)
+            part = records[slot * size : (slot + 1) * size]
+            await client.publish(model, _of("events", part))
+            await client.publish_labels(model, _of("labels", part))
+            progress.published += len(part)
+    await _pace(started, number / speed if speed else 0, progress)
+    progress.done = True
 
 
-async def _send(producer: AIOKafkaProducer, topics: dict[str, str], records: list[Message]) -> None:
-    acks = [
-        await producer.send(topics[record.kind], key=record.key, value=record.value)
-        for record in records
-    ]
-    await asyncio.gather(*acks)
+def _of(kind: str, messages: list[Message]) -> list[Record]:
+    return [Record(message.value, message.key) for message in messages if message.kind == kind]
 
 
 async def _pace(started: float, due: float, progress: Progress) -> None:

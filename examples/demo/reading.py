@@ -6,10 +6,12 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
+from driftwheel.facts import Fact
 
 from examples.demo.ground import Ground
 from examples.demo.ledger import Ledger
@@ -23,7 +25,7 @@ class Books:
     """The ledger of the data plane, and the control plane's facts about the model.
 
     Attributes:
-        facts: (topic, event) in the order read.
+        facts: of the control plane, in the order read.
         first_prediction: monotonic seconds of its arrival.
 
     """
@@ -31,7 +33,7 @@ class Books:
     ground: Ground
     model: str
     ledger: Ledger
-    facts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
     champion: str = "0.0.0"
     first_prediction: float | None = None
     records: int = 0
@@ -77,34 +79,36 @@ class Books:
         elif kind == "events.quarantined":
             self.ledger.quarantine(record.value or b"", _came_from(record))
         else:
-            self._fact(kind, json.loads(record.value))
+            self._fact(json.loads(record.value), kind, record.timestamp)
 
-    def _fact(self, kind: str, event: dict[str, Any]) -> None:
-        if event["model"] != self.model:
+    def _fact(self, content: dict[str, Any], subject: str, appended_ms: int) -> None:
+        if content["model"] != self.model:
             return
-        if kind == "registry.recorded" and event["fact"]["kind"] == "promoted":
-            self.champion = event["fact"]["version"]
-        self.facts.append((kind, event))
+        if subject == "registry.recorded" and content["fact"]["kind"] == "promoted":
+            self.champion = content["fact"]["version"]
+        at = datetime.fromisoformat(content["at"])
+        self.facts.append(Fact(subject, self.model, at, appended_ms, content))
+
+    def contents(self, subject: str) -> list[Any]:
+        """Return the facts of one subject."""
+        return [fact.content for fact in self.facts if fact.subject == subject]
 
     def decisions(self) -> dict[str, int]:
         """Count the decisions by kind."""
         counted: Counter[str] = Counter()
-        for kind, event in self.facts:
-            if kind == "training.decided":
-                counted[f"training {event['decision']}: {event['trigger']}"] += 1
-            elif kind == "drift.detected":
-                counted[f"drift detected: {event['detector']}"] += 1
-            elif kind == "registry.recorded":
-                counted[_registry_decision(event["fact"])] += 1
+        for event in self.contents("training.decided"):
+            counted[f"training {event['decision']}: {event['trigger']}"] += 1
+        for event in self.contents("drift.detected"):
+            counted[f"drift detected: {event['detector']}"] += 1
+        for event in self.contents("registry.recorded"):
+            counted[_registry_decision(event["fact"])] += 1
         return dict(sorted(counted.items()))
 
     def versions(self) -> list[dict[str, Any]]:
         """List the versions that were trained: what became of each, and why."""
         rows: dict[str, dict[str, Any]] = {}
-        for kind, event in self.facts:
-            fact = event.get("fact", {})
-            if kind != "registry.recorded" or fact["kind"] not in ("registered", "gated"):
-                continue
+        for event in self.contents("registry.recorded"):
+            fact = event["fact"]
             if fact["kind"] == "registered":
                 version = fact["version"]
                 rows[version["version"]] = {
@@ -115,9 +119,15 @@ class Books:
                     "promoted": False,
                     "why": "",
                 }
-            else:
+            elif fact["kind"] == "gated":
                 rows[fact["version"]] |= {"promoted": fact["passed"], "why": event["reason"]}
         return list(rows.values())
+
+    def open_runs(self) -> int:
+        """Count the training runs that have started and not ended."""
+        ended = {event["run_id"] for event in self.contents("model.trained")}
+        decided = self.contents("training.decided")
+        return sum(e["decision"] == "started" and e["run_id"] not in ended for e in decided)
 
 
 def _registry_decision(fact: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from driftwheel import Client
+from driftwheel.declarations import Declaration
 from rich.console import Console
 from rich.live import Live
 
@@ -69,14 +70,20 @@ async def run(case: UseCase, options: Options, ground: Ground, console: Console)
         DemoError: something failed, or was not settled in time.
 
     """
-    client = Client(kafka=ground.kafka, prefix=ground.prefix)
-    await client.apply(case.declaration.read_text())
+    async with Client(kafka=ground.kafka, prefix=ground.prefix) as client:
+        await client.apply(Declaration(case.declaration).content)
+        return await _run(case, options, ground, client, console)
+
+
+async def _run(
+    case: UseCase, options: Options, ground: Ground, client: Client, console: Console
+) -> dict[str, Any]:
     scored_from = datetime.combine(case.frozen_at, datetime.min.time(), UTC)
     books = Books(ground, case.model, Ledger(case.patience, scored_from, case.cost))
     progress, memory = Progress(), Memory(ground.pids)
     days = case.replay(options.start, options.end)
     reading = asyncio.create_task(books.keep())
-    playing = asyncio.create_task(play(ground, case.model, days, options.speed, progress))
+    playing = asyncio.create_task(play(client, case.model, days, options.speed, progress))
     try:
         view = View(case.title, case.metric, books, progress)
         settle_s = await _watch(view, (reading, playing), memory, console)
@@ -127,15 +134,10 @@ class _Settled:
 
     def look(self) -> bool:
         """Look once."""
-        still = self.records == self.books.records and self._open_runs() == 0
+        still = self.records == self.books.records and self.books.open_runs() == 0
         self.quiet = self.quiet + 1 if still else 0
         self.records = self.books.records
         return self.quiet >= QUIET_LOOKS and self.books.ledger.lost == 0
-
-    def _open_runs(self) -> int:
-        started = [e for kind, e in self.books.facts if kind == "training.decided"]
-        ended = {e["run_id"] for kind, e in self.books.facts if kind == "model.trained"}
-        return sum(e["decision"] == "started" and e["run_id"] not in ended for e in started)
 
 
 async def _report(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from datetime import datetime
-from typing import Any
 
+from driftwheel.words import sentence
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -17,6 +16,7 @@ from examples.demo.reading import Books
 
 WEEKS = 8
 DECISIONS = 8
+TOLD = ("drift.detected", "training.decided", "registry.recorded")
 BARS = 28
 
 
@@ -76,20 +76,9 @@ class View:
         return table
 
     def _decisions(self) -> RenderableType:
-        lines = [told for kind, event in self.books.facts if (told := in_words(kind, event))]
-        return Text("\n".join(lines[-DECISIONS:]) or "no decisions yet", overflow="ellipsis")
-
-
-def in_words(kind: str, event: dict[str, Any]) -> str | None:
-    """Tell a decision in one line; None for what is no decision."""
-    day = datetime.fromisoformat(event["at"]).strftime("%d %b")
-    if kind == "drift.detected":
-        return f"{day}  drift: {event['summary']}"
-    if kind == "training.decided":
-        return f"{day}  training {event['decision']} ({event['trigger']}): {event['reason']}"
-    if kind == "registry.recorded" and event["fact"]["kind"] in ("gated", "promoted", "failed"):
-        return f"{day}  registry {event['fact']['kind']}: {event['reason']}"
-    return None
+        decisions = [fact for fact in self.books.facts if fact.subject in TOLD][-DECISIONS:]
+        lines = [f"{fact.at:%d %b}  {sentence(fact)}" for fact in decisions]
+        return Text("\n".join(lines) or "no decisions yet", overflow="ellipsis", no_wrap=True)
 
 
 def _figure(value: float | None) -> str:

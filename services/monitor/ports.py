@@ -95,9 +95,7 @@ class Counted:
 class Store(Protocol):
     """Keeps labels, places and windows; every call is atomic per partition of a model."""
 
-    async def advance(
-        self, model: str, heard: Mapping[int, Heard], watermark: int
-    ) -> None:
+    async def advance(self, model: str, heard: Mapping[int, Heard], watermark: int) -> None:
         """Raise the event times of partitions and the model's watermark; neither ever falls."""
         ...
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from contracts.base import NAMESPACE
 from contracts.data import PREDICTIONS
@@ -190,13 +191,13 @@ class Answering:
                 return plan, await library.open(plan.artifact, self.release.trial)
             except Unusable as error:
                 reason = str(error)
-        raise Transient(f"waiting for a version of {self.release.declaration.name}: {reason}")
+        raise Transient(f"no version of {self.release.declaration.name} can be used: {reason}")
 
     async def _scored(self, model: Model, group: Sequence[Row]) -> Scores:
         features = [row.features for row in group]
         if len(group) < self.offload_rows:
-            return model.score(features)
-        return await asyncio.to_thread(model.score, features)
+            return scored(model, features)
+        return await asyncio.to_thread(scored, model, features)
 
     def _told(self, plan: Plan, group: Sequence[Row], scores: Scores) -> list[Message | Parked]:
         rule = self.release.rule
@@ -227,6 +228,12 @@ class Answering:
         )
         key = row.record.key or row.event_id.encode()
         return Message(self.topic, key, ENCODER.encode(prediction), headers, cause=row.record)
+
+
+def scored(model: Model, features: Rows) -> Scores:
+    """Score rows; an overflow is no warning here, for its result is looked at."""
+    with np.errstate(all="ignore"):
+        return model.score(features)
 
 
 def _plan(plan: ReleasePlan) -> Plan:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from services.serving.domain.timeline import FROM_THE_BEGINNING, Timeline
 from services.serving.ports import Library
 from shared.clock import Clock
 
 
-def routes(timelines: Any, library: Library, clock: Clock) -> list[BaseRoute]:
+def routes(
+    timelines: Callable[[], Mapping[str, Timeline]], library: Library, clock: Clock
+) -> list[Route]:
     """List the routes.
 
     Args:
-        timelines: called without arguments, answers the timeline of every model.
+        timelines: answers the timeline of every model.
         library: holds the models.
         clock: tells which plan holds now.
 

@@ -12,8 +12,9 @@ from contracts.quality import QUALITY_MEASURED
 from contracts.registry import MODEL_DECLARED
 from services.validation.adapters.redis import RedisMemory
 from services.validation.handlers import Declared, Policy, validate
+from services.validation.ports import Memory
 from services.validation.settings import Settings
-from shared.kafka import Consumer, Names, Producer, Table, Topics
+from shared.kafka import Consumer, Names, Producer, Publisher, Table, Topics
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -25,42 +26,54 @@ def build(settings: Settings | None = None, **doubles: Any) -> Starlette:
 
 
 def parts(
-    settings: Settings, telemetry: Telemetry, *, publisher: Any = None, memory: Any = None
+    settings: Settings,
+    telemetry: Telemetry,
+    *,
+    publisher: Publisher | None = None,
+    memory: Memory | None = None,
 ) -> list[Part]:
-    """List the service's parts in the order in which they start; doubles replace real ones."""
-    names, kafka = Names(settings.prefix), settings.kafka
-    publisher = publisher or Producer(kafka)
-    memory = memory or RedisMemory(settings.redis, settings.prefix)
+    """List the service's parts in the order in which they start.
+
+    Args:
+        settings: every knob.
+        telemetry: of the service.
+        publisher: stands in for the producer.
+        memory: stands in for Redis.
+
+    """
+    at: dict[str, Any] = {"kafka": settings.kafka, "names": Names(settings.prefix)}
+    producer, redis = Producer(settings.kafka), RedisMemory(settings.redis, settings.prefix)
     declared = Declared()
     consumer = Consumer(
         telemetry,
         "validation",
-        kafka=kafka,
-        names=names,
-        publisher=publisher,
+        **at,
+        publisher=publisher or producer,
         instance=settings.instance,
         max_records=settings.max_records,
     )
-    policy = Policy(
+    needs = {
+        "declared": declared,
+        "memory": memory or redis,
+        "names": at["names"],
+        "policy": _policy(settings),
+        "telemetry": telemetry,
+    }
+    for topic in (EVENTS, LABELS):
+        consumer.on_data(topic, validate, **needs)
+    return [
+        Topics(**at, topics=(MODEL_DECLARED, QUALITY_MEASURED), replicas=settings.replicas),
+        *([] if memory else [redis]),
+        *([] if publisher else [producer]),
+        Table(telemetry, MODEL_DECLARED, declared.apply, **at),
+        consumer,
+    ]
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
         timedelta(seconds=settings.future_s),
         settings.largest_record,
         settings.dedupe_ttl_s,
         settings.quality_ttl_s,
     )
-    for topic in (EVENTS, LABELS):
-        consumer.on_data(
-            topic,
-            validate,
-            declared=declared,
-            memory=memory,
-            names=names,
-            policy=policy,
-            telemetry=telemetry,
-        )
-    return [
-        Topics(kafka, names, (MODEL_DECLARED, QUALITY_MEASURED), settings.replicas),
-        memory,
-        publisher,
-        Table(telemetry, MODEL_DECLARED, declared.apply, kafka=kafka, names=names),
-        consumer,
-    ]

@@ -107,7 +107,12 @@ class Windows(Struct, array_like=True):
     open: dict[int, WindowSums] = field(default_factory=dict)
 
     def count(
-        self, time: int, offset: int, version: str, outcome: Measured, values: Mapping[str, str],
+        self,
+        time: int,
+        offset: int,
+        version: str,
+        outcome: Measured,
+        values: Mapping[str, str],
         length: int,
     ) -> bool:
         """Add one outcome to its window.

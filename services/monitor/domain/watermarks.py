@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
+from typing import TypeVar
 
+T = TypeVar("T")
 NEVER = -(2**62)
 
 
@@ -39,9 +40,26 @@ def model_watermark(
     return max(held, min(awake)) if awake else held
 
 
-def matured(times: Iterable[int], span: int, watermark: int) -> int:
-    """Count the longest prefix of `times` with time + span <= watermark; reads one further."""
-    return sum(1 for _ in takewhile(lambda time: time + span <= watermark, times))
+def matured(
+    items: Iterable[T], limit: int, time_of: Callable[[T], int]
+) -> tuple[list[T], T | None]:
+    """Split a log into what is due and the first item that must wait.
+
+    Args:
+        items: in log order; read no further than the first that must wait.
+        limit: latest event time that is due, microseconds.
+        time_of: tells an item's event time.
+
+    Returns:
+        The longest prefix of items that are due, and the item after it.
+
+    """
+    due: list[T] = []
+    for item in items:
+        if time_of(item) > limit:
+            return due, item
+        due.append(item)
+    return due, None
 
 
 class LabelClock:

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ from shared.losses import costs, losses
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 Time = Annotated[datetime, Meta(tz=True)]
+S = TypeVar("S")
 Status = Literal["labelled", "unlabelled", "corrected"]
 
 
@@ -93,7 +94,10 @@ class Payloads:
             ValueError: it is none.
 
         """
-        scored: Scored = self._scored.decode(value or b"")
+        scored: Scored = decoded(self._scored, value)
+        classes = len(scored.score) if isinstance(scored.score, list) else 0
+        if classes != len(self.classes):
+            raise Rejected(f"score: expected {len(self.classes) or 'no'} classes, found {classes}")
         return scored
 
     def label(self, value: bytes | None, offset: int) -> tuple[str, Label]:
@@ -103,7 +107,7 @@ class Payloads:
             ValueError: it is none, or has a value that the declaration does not know.
 
         """
-        label = LABEL.decode(value or b"")
+        label = decoded(LABEL, value)
         return label.id, Label(microseconds(label.time), self._number(label.value), offset)
 
     def slices(self, scored: Scored) -> dict[str, str]:
@@ -196,6 +200,19 @@ class Payloads:
         if self.task == "multiclass":
             scores, labels = scores.max(axis=1), (scores.argmax(axis=1) == labels).astype(float)
         return lost, scores, labels, np.square(labels - scores), np.zeros(len(labels))
+
+
+def decoded(decoder: msgspec.json.Decoder[S], value: bytes | None) -> S:
+    """Decode a record's value.
+
+    Raises:
+        ValueError: it is not what was expected; the text says where.
+
+    """
+    try:
+        return decoder.decode(value or b"")
+    except msgspec.DecodeError as error:
+        raise Rejected(str(error)) from error
 
 
 def key_of(event_id: str) -> bytes:

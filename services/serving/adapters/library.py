@@ -81,7 +81,7 @@ class StoredLibrary:
                 self._tried.add(artifact)
             return await asyncio.to_thread(load, files)
         except OSError as error:
-            raise Transient(f"waiting for model files {artifact[:12]}: {error}") from error
+            raise Transient(f"model files {artifact[:12]} cannot be read: {error}") from error
         except (ValueError, KeyError) as error:
             raise Unusable(f"{artifact[:12]}: {error}") from error
 
@@ -121,6 +121,6 @@ class StoredLibrary:
                 f"{artifact[:12]}: it did not load and score within {self.limits.seconds} s"
             ) from error
         if done.returncode:
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
             how = f"signal {-done.returncode}" if done.returncode < 0 else "an error"
-            raise Unusable(f"{artifact[:12]}: its trial ended with {how}: {' '.join(last)[:300]}")
+            raise Unusable(f"{artifact[:12]}: its trial ended with {how}: {last[0][:300]}")

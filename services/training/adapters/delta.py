@@ -45,7 +45,7 @@ class DeltaStore:
         columns = schema(spec.task, {name: f.type for name, f in spec.features.items()})
         async with self._lock:
             table = self._table(declaration.name)
-            if len(table.buffer) >= self.most_rows:
+            if len(table.buffer) >= self.most_rows or columns != table.schema:
                 await self._work(lambda: table.flush(self.pins(declaration.name)))
             await self._work(lambda: table.keep(columns, topic, rows, through))
 

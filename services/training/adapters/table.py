@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError
 
 from services.training.domain.table import PREFIX
 from services.training.ports import Row, Summary
@@ -47,7 +47,7 @@ class OutcomeTable:
         self.buffer: list[Row] = []
         self._handle = DeltaTable(self.uri) if DeltaTable.is_deltatable(self.uri) else None
         self._reader: DeltaTable | None = None
-        self._schema: pa.Schema | None = None
+        self.schema: pa.Schema | None = None
         self._through: dict[str, int] = {}
         self._seen: OrderedDict[int, set[Key]] = OrderedDict()
 
@@ -57,7 +57,7 @@ class OutcomeTable:
         """Buffer what neither the table nor the buffer holds.
 
         Args:
-            schema: columns by the declaration in force.
+            schema: columns by the declaration in force; the buffer is empty when it changes.
             topic: where the rows stood.
             rows: in log order within each partition.
             through: partition -> highest offset covered.
@@ -88,17 +88,17 @@ class OutcomeTable:
                 note of, and the next attempt can succeed.
 
         """
-        if not self.buffer or self._schema is None:
+        if not self.buffer or self.schema is None:
             return
         if self._handle is None:
             self._handle = DeltaTable.create(
-                self.uri, self._schema, mode="ignore", configuration=CONFIGURATION
+                self.uri, self.schema, mode="ignore", configuration=CONFIGURATION
             )
         positions = [Transaction(name, offset) for name, offset in self._through.items()]
         try:
             write_deltalake(
                 self._handle,
-                _columns(self.buffer, self._schema),
+                _columns(self.buffer, self.schema),
                 mode="append",
                 schema_mode="merge",
                 commit_properties=CommitProperties(app_transactions=positions),
@@ -117,8 +117,10 @@ class OutcomeTable:
 
     def next_offset(self, topic: str, partition: int) -> int:
         """Tell where a partition goes on: after the last offset that is in the table."""
-        written = self._handle and self._handle.transaction_version(f"{topic}:{partition}")
-        return 0 if written is None else int(written) + 1
+        if self._handle is None:
+            return 0
+        written = self._handle.transaction_version(f"{topic}:{partition}")
+        return 0 if written is None else written + 1
 
     def summary(self, *, unlabelled: bool) -> Summary | None:
         """Sum up what all copies have written, from the table's log alone; None without a table."""
@@ -142,7 +144,7 @@ class OutcomeTable:
             Rejected: a type has changed.
 
         """
-        if schema == self._schema:
+        if schema == self.schema:
             return
         stored = pa.schema(self._handle.schema().to_arrow()) if self._handle else schema
         for field in schema:
@@ -152,9 +154,7 @@ class OutcomeTable:
                     f"{field.name} is {stored.field(index).type} in {self.uri} and cannot become "
                     f"{field.type}; declare the changed model under a new name"
                 )
-        if self.buffer and self._schema is not None:
-            schema = pa.unify_schemas([schema, self._schema])
-        self._schema = schema
+        self.schema = schema
 
     def _load_days(self, days: set[int]) -> None:
         """Learn which outcomes of these days are stored, and forget the days not asked for."""
@@ -163,11 +163,12 @@ class OutcomeTable:
                 self._seen.move_to_end(day)
         missing = days - self._seen.keys()
         self._seen |= {day: set() for day in missing}
-        if missing and self._handle is not None:
+        stored_days = missing & self._stored_days() if missing else missing
+        if stored_days and self._handle is not None:
             ranges = [
                 (ds.field("time") >= EPOCH + day * DAY)
                 & (ds.field("time") < EPOCH + (day + 1) * DAY)
-                for day in missing
+                for day in stored_days
             ]
             stored = self._handle.to_pyarrow_dataset().to_table(
                 ["id", "time", "label_time", "label"], filter=reduce(or_, ranges)
@@ -181,6 +182,14 @@ class OutcomeTable:
         while len(self._seen) > len(days) and sum(map(len, self._seen.values())) > MOST_KEYS:
             self._seen.popitem(last=False)
 
+    def _stored_days(self) -> set[int]:
+        """List the days that a file may hold rows of: a new day costs no search."""
+        if self._handle is None:
+            return set()
+        files = pa.table(self._handle.get_add_actions(flatten=True))
+        spans = zip(files["min.time"].to_pylist(), files["max.time"].to_pylist(), strict=True)
+        return {day for first, last in spans for day in range(_day(first), _day(last) + 1)}
+
     def _look_again(self) -> None:
         rows, self.buffer = self.buffer, []
         self._handle = DeltaTable(self.uri)
@@ -190,8 +199,11 @@ class OutcomeTable:
             row for row in rows if _key(row.outcome) not in self._seen[_day(row.outcome.time)]
         ]
 
+    def _has(self, row: Row) -> bool:
+        return _key(row.outcome) in self._seen[_day(row.outcome.time)]
+
     def _compact(self, pins: Iterable[int]) -> None:
-        """Merge small files once there are fifty, and let go of old ones that no run is pinned to."""
+        """Merge small files once there are fifty; let go of old ones that no run is pinned to."""
         assert self._handle is not None
         sizes = pa.table(self._handle.get_add_actions(flatten=True))["size_bytes"]
         if pc.sum(pc.less(sizes, TARGET_BYTES // 2)).as_py() < SMALL_FILES:
@@ -210,13 +222,13 @@ def _columns(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     features = [outcome.features for outcome in outcomes]
     arrays = []
     for field in schema:
-        if field.name in ("partition", "offset"):
-            values = list(map(attrgetter(field.name), rows))
-        elif field.name.startswith(PREFIX):
-            values = [getattr(row, field.name[len(PREFIX) :], None) for row in features]
-        else:
-            values = list(map(attrgetter(field.name), outcomes))
-        arrays.append(pa.array(values, field.type))
+        name = field.name
+        owners: Sequence[Any] = outcomes
+        if name in Row._fields:
+            owners = rows
+        elif name.startswith(PREFIX):
+            name, owners = name.removeprefix(PREFIX), features
+        arrays.append(pa.array(list(map(attrgetter(name), owners)), field.type))
     return pa.table(arrays, schema=schema)
 
 
@@ -226,6 +238,3 @@ def _key(outcome: Any) -> Key:
 
 def _day(time: datetime) -> int:
     return (time - EPOCH) // DAY
-
-
-__all__ = ["DeltaError", "OutcomeTable"]

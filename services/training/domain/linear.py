@@ -78,7 +78,8 @@ def _absolutes(design: Matrix, target: Vector, weights: Vector) -> Vector:
     for _ in range(ROUNDS):
         residuals = np.abs(target - design @ weights)
         floor = max(float(residuals.mean()) / 100, 1e-12)
-        before, weights = weights, _weighted(design, target, floor / np.maximum(residuals, floor))
+        before = weights
+        weights = _weighted(design, target, np.asarray(floor / np.maximum(residuals, floor)))
         if np.abs(weights - before).max() < TOLERANCE * max(1.0, float(np.abs(weights).max())):
             break
     return weights

@@ -1,4 +1,4 @@
-"""drift.detected, training.requested, the watermark -> training.decided"""
+"""drift.detected, training.requested, the watermark -> training.decided."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ from shared.errors import Rejected
 
 
 async def decide_on_drift(event: DriftDetected, *, desk: Desk) -> list[Event]:
+    """Weigh the drift of the champion."""
     return await desk.decide(event, Trigger("drift", event.version))
 
 
 async def decide_on_request(event: TrainingRequested, *, desk: Desk) -> list[Event]:
+    """Weigh somebody's request."""
     return await desk.decide(event, Trigger("request"))
 
 

@@ -35,6 +35,7 @@ class Decoders:
 
 
 async def keep_outcomes(batch: Batch, *, models: Models, decoders: Decoders, store: Store) -> Told:
+    """Take a batch into the store; it waits where its model is not declared yet."""
     declaration = models.declaration(batch.model)
     if declaration is None:
         return Told(held=_begin(batch))

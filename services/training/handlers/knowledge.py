@@ -1,4 +1,4 @@
-"""model.declared, release.changed, training.decided, model.trained -> what every decision looks at."""
+"""model.declared, release.changed, training.decided, model.trained -> what decisions look at."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Models:
     def declaration(self, model: str) -> Declaration | None:
         """Find the declaration in force."""
         known = self._declared.get(model)
-        return known and known.declaration
+        return known.declaration if known else None
 
     def champion(self, model: str) -> VersionRef:
         """Find the version that decides; the prior until one is released."""

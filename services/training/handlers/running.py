@@ -39,7 +39,8 @@ class Teller:
         pause = 0.1
         while messages:
             try:
-                return await self.publisher.publish(messages)
+                await self.publisher.publish(messages)
+                return
             except Transient as error:
                 self.telemetry.log.warning("waiting: %s", error)
                 await asyncio.sleep(pause)
@@ -56,6 +57,7 @@ class Teller:
 
 
 async def launch(event: TrainingDecided, *, runs: Runs) -> list[Event]:
+    """Begin the run that was decided on."""
     runs.begin(event)
     return []
 

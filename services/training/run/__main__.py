@@ -1,4 +1,4 @@
-"""`python -m services.training.run JOB.json`: a run, or with `score_from` in the job a look back."""
+"""`python -m services.training.run JOB.json`: a run, or, with `score_from` in it, a look back."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from numpy.typing import NDArray
 
 from contracts.declaration import Declaration
-from services.training.domain.table import PREFIX, schema
+from services.training.domain.table import PREFIX, TIME, schema
 from shared.columns import Columns, Matrix
 
 RARE = 10
@@ -48,7 +48,7 @@ class Rows:
         """When each label was known; for one that never came, when it was given up."""
         given_up = pc.add(self.table["time"], pa.scalar(self.declaration.spec.label.horizon))
         return _microseconds(
-            pc.coalesce(self.table["label_time"], given_up.cast("timestamp[us, UTC]"))
+            pc.coalesce(self.table["label_time"], given_up.cast(TIME))
         )
 
     @cached_property
@@ -74,9 +74,9 @@ class Rows:
     def features(self) -> list[dict[str, Any]]:
         """Rows as serving gets them."""
         names = list(self.declaration.spec.features)
-        return (
-            self.table.select([PREFIX + name for name in names]).rename_columns(names).to_pylist()
-        )  # type: ignore[no-any-return]
+        chosen = self.table.select([PREFIX + name for name in names])
+        rows: list[dict[str, Any]] = chosen.rename_columns(names).to_pylist()
+        return rows
 
     def chunks(self) -> Iterator[Rows]:
         """Cut into pieces that fit into memory as Python objects."""

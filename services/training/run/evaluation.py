@@ -29,7 +29,8 @@ def evaluate(test: Rows, candidate: Model, champion: Model, version: str, seed: 
 
     Args:
         test: the pinned rows.
-        candidate, champion: the models compared.
+        candidate: the new model.
+        champion: the one that decides now.
         version: of the champion.
         seed: of the bootstrap; derived from the data set, so that the interval is too.
 
@@ -84,16 +85,20 @@ def moment(microseconds: int) -> datetime:
 
 
 def _slices(test: Rows) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    """Cut by every declared slice; the largest 1,000 of at least 30 rows, feature by feature."""
-    sizes = []
-    for feature in test.declaration.spec.slices:
-        column = test.table[PREFIX + feature].cast(pa.string())
-        for pair in pc.value_counts(column.drop_null()).to_pylist():
-            if pair["counts"] >= SMALLEST_SLICE:
-                sizes.append((-pair["counts"], feature, pair["values"]))
-    for _, feature, value in sorted(sizes)[:MOST_SLICES]:
-        column = test.table[PREFIX + feature].cast(pa.string())
-        yield feature, value, pc.fill_null(pc.equal(column, value), False).to_numpy()
+    """Cut by every declared slice; the largest 1,000 of at least 30 rows."""
+    columns = {
+        feature: test.table[PREFIX + feature].cast(pa.string())
+        for feature in test.declaration.spec.slices
+    }
+    sizes = sorted(
+        (-pair["counts"], feature, pair["values"])
+        for feature, column in columns.items()
+        for pair in pc.value_counts(column.drop_null()).to_pylist()
+        if pair["counts"] >= SMALLEST_SLICE
+    )
+    for _, feature, value in sizes[:MOST_SLICES]:
+        chosen = pc.equal(columns[feature], value)
+        yield feature, value, pc.fill_null(chosen, False).to_numpy()
 
 
 def _calibration(task: str, scores: Vector, labels: Vector) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What a model trained once, at one time, would have brought since: for reports, not for decisions."""
+"""What a model trained once would have brought since: for reports, never for decisions."""
 
 from __future__ import annotations
 

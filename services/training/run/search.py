@@ -79,7 +79,7 @@ def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report:
         report: hears of every trial as it ends.
 
     """
-    trainers = {
+    trainers: dict[str, Trainer] = {
         "prior": PriorTrainer(),
         "linear": LinearTrainer(),
         "lightgbm": BoostedTrainer(threads),

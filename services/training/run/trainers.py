@@ -168,7 +168,8 @@ class BoostedTrainer:
             params=settings,
             free_raw_data=True,
         )
-        validation, callbacks = [], []
+        validation: list[Any] = []
+        callbacks: list[Any] = []
         if held_out is not None:
             validation = [data.create_valid(held_out.matrix(columns), held_out.labels)]
             callbacks = [lightgbm.early_stopping(PATIENCE, verbose=False)]

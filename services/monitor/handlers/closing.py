@@ -1,0 +1,149 @@
+"""Counted windows -> window.counted, when no prediction of their time can come any more."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+
+from contracts.base import Window
+from contracts.performance import Tally, VersionTally, WindowCounted
+from services.monitor.domain.tallies import Sums, VersionSums, Windows, WindowSums
+from services.monitor.domain.watermarks import NEVER, model_watermark
+from services.monitor.handlers.payloads import Payloads, moment
+from services.monitor.handlers.placing import Placing
+from services.monitor.ports import Counted, Log, Store
+from shared.clock import Clock
+from shared.kafka import Told
+
+
+class Closing:
+    """Tells complete windows: those a cursor has passed, and those of partitions at their end.
+
+    Args:
+        store: keeps the windows.
+        log: knows how many partitions there are, and where they end.
+        placing: knows which partitions are ours.
+        clock: wall time, for idle partitions.
+        idle_s: wall seconds after which a silent partition holds up no watermark.
+
+    """
+
+    def __init__(
+        self, *, store: Store, log: Log, placing: Placing, clock: Clock, idle_s: float
+    ) -> None:
+        self.store, self.log, self.placing = store, log, placing
+        self.clock, self.idle_s = clock, idle_s
+        self._closed: dict[tuple[str, int], int] = {}
+
+    async def watermark(self, model: str) -> int:
+        """Find how far event time has come, microseconds."""
+        heard, held = await self.store.heard(model)
+        now = self.clock().timestamp()
+        return model_watermark(heard, held=held, now=now, idle_s=self.idle_s)
+
+    async def passed(
+        self, payloads: Payloads, partition: int, windows: Windows, passed: int
+    ) -> Told:
+        """Tell the windows of a partition that end by `passed`, microseconds."""
+        done = windows.complete(passed, payloads.window) if passed > NEVER else []
+        if not done:
+            return Told()
+        topic = self.placing.positions(payloads.model, partition)[0].topic
+        partitions = await self.log.partitions(topic)
+        closed = done[-1][0] + payloads.window
+        return Told(
+            events=[counted(payloads, partition, partitions, start, sums) for start, sums in done],
+            after=[partial(self._drop, payloads.model, partition, closed)],
+        )
+
+    async def sweep(self) -> Told:
+        """Tell the windows of partitions that say nothing themselves: idle or empty ones."""
+        told = Told()
+        for model in sorted({model for model, _ in self.placing.owned}):
+            payloads = self.placing.catalog.payloads(model)
+            watermark = await self.watermark(model)
+            if payloads is None or watermark == NEVER:
+                continue
+            passed = watermark - payloads.span
+            for partition in sorted(p for owned, p in self.placing.owned if owned == model):
+                if passed >= self._closed.get((model, partition), NEVER) + payloads.window:
+                    told.add(await self._idle(payloads, partition, passed))
+        return told
+
+    async def _idle(self, payloads: Payloads, partition: int, passed: int) -> Told:
+        predictions, _ = self.placing.positions(payloads.model, partition)
+        beginning, end = (await self.log.bounds([predictions]))[predictions]
+        places = await self.store.places(payloads.model, partition)
+        if beginning < end and (places is None or places.predictions < end):
+            return Told()  # Its cursor has not passed yet, and will tell by itself.
+        windows = unpacked(await self.store.windows(payloads.model, partition))
+        windows.closed = max(windows.closed, self._closed.get((payloads.model, partition), NEVER))
+        return await self.passed(payloads, partition, windows, passed)
+
+    async def _drop(self, model: str, partition: int, closed: int) -> None:
+        self._closed[model, partition] = max(closed, self._closed.get((model, partition), NEVER))
+        places = await self.store.places(model, partition)
+        if places is None:
+            return
+        windows = unpacked(await self.store.windows(model, partition))
+        windows.drop(closed)
+        packed = msgspec.msgpack.encode(windows)
+        # Where another owner has counted on meanwhile, that one tells the windows again.
+        new = Counted(partition, places.predictions, places.predictions, packed)
+        await self.store.count(model, [new])
+
+
+def unpacked(packed: bytes) -> Windows:
+    """Read the store's windows of a partition; empty bytes are none."""
+    return msgspec.msgpack.decode(packed, type=Windows) if packed else Windows()
+
+
+def counted(
+    payloads: Payloads, partition: int, partitions: int, start: int, sums: WindowSums
+) -> WindowCounted:
+    """Write one partition's part of a window."""
+    end = start + payloads.window
+    return WindowCounted.caused_by(
+        f"window:{payloads.model}:{partition}:{moment(start).isoformat()}:{sums.through}",
+        model=payloads.model,
+        at=moment(end + payloads.span),
+        window=Window(start=moment(start), end=moment(end)),
+        partition=partition,
+        partitions=partitions,
+        through=sums.through,
+        tallies=tuple(
+            VersionTally(
+                version=version,
+                total=_tally(whole.total),
+                slices={
+                    feature: {value: _tally(part) for value, part in by_value.items()}
+                    for feature, by_value in whole.slices.items()
+                },
+            )
+            for version, whole in sorted(sums.versions.items())
+        ),
+    )
+
+
+def heard(event: WindowCounted) -> WindowSums:
+    """Read one partition's part of a window."""
+    versions = {
+        tally.version: VersionSums(
+            _sums(tally.total),
+            {
+                feature: {value: _sums(part) for value, part in by_value.items()}
+                for feature, by_value in tally.slices.items()
+            },
+        )
+        for tally in event.tallies
+    }
+    return WindowSums(event.through, versions)
+
+
+def _tally(sums: Sums) -> Tally:
+    return Tally(**msgspec.structs.asdict(sums))
+
+
+def _sums(tally: Tally) -> Sums:
+    return Sums(**dict(tally))

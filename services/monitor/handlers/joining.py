@@ -1,0 +1,335 @@
+"""labels.validated, predictions -> outcomes: the trailing group that joins the two.
+
+Labels are kept in the store. Predictions are read a second time, when their labels have had their
+time to come. The store marks a prediction as joined before its outcome is published, so that a label
+that comes in between knows that it is a correction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from contracts.data import OUTCOMES
+from services.monitor.domain.labels import Label, Remembered
+from services.monitor.domain.tallies import Measured
+from services.monitor.domain.watermarks import LabelClock, matured
+from services.monitor.handlers.closing import Closing, unpacked
+from services.monitor.handlers.payloads import Payloads, Scored, Status, key_of, microseconds
+from services.monitor.handlers.placing import Placing
+from services.monitor.ports import Arrived, Claimed, Counted, Due
+from shared.kafka import Batch, Message, Parked, Position, Record, Told
+from shared.telemetry import Telemetry
+
+SUSPICIOUS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A prediction's record, read.
+
+    Attributes:
+        time: event time, microseconds.
+
+    """
+
+    record: Record
+    scored: Scored
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A prediction with one label, or without."""
+
+    prediction: Read
+    label: Label | None
+    status: Status
+    told: bool
+
+
+class Join:
+    """What both halves of the join know.
+
+    Args:
+        telemetry: of the service.
+        placing: where to read from.
+        closing: tells windows.
+        patience_s: wall seconds that labels have to come after the predictions of their time.
+
+    """
+
+    def __init__(
+        self, *, telemetry: Telemetry, placing: Placing, closing: Closing, patience_s: float
+    ) -> None:
+        self.telemetry, self.placing, self.closing = telemetry, placing, closing
+        self.catalog, self.store, self.log = placing.catalog, placing.store, placing.log
+        self.patience_s = patience_s
+        self.clocks: dict[tuple[str, int], LabelClock] = {}
+        self._matched: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+
+    async def assigned(self, positions: frozenset[Position]) -> dict[Position, int]:
+        """Take over partitions; say where to read them from."""
+        self.clocks.clear()
+        return await self.placing.assigned(positions)
+
+    async def replaced(self, model: str, partition: int) -> dict[Position, int]:
+        """Go back to where the store can follow; it has lost something."""
+        self.telemetry.log.warning("reading partition %d of %s again", partition, model)
+        self.clocks.pop((model, partition), None)
+        return await self.placing.seeks(model, partition)
+
+    def clock(self, model: str, partition: int) -> LabelClock:
+        """Find the watermark of a partition's labels."""
+        return self.clocks.setdefault((model, partition), LabelClock(self.patience_s))
+
+    async def limit(self, payloads: Payloads, partition: int, watermark: int) -> int:
+        """Find the latest event time whose labels have had their time to come."""
+        clock = self.clock(payloads.model, partition)
+        if clock.watermark < watermark:
+            _, labels = self.placing.positions(payloads.model, partition)
+            end = (await self.log.bounds([labels]))[labels][1]
+            places = await self.store.places(payloads.model, partition)
+            if places is not None and places.labels >= end:
+                clock.quiet(watermark, self.closing.clock().timestamp())
+        return min(watermark, clock.watermark) - payloads.span
+
+    def unmatched(self, model: str, labels: int, matched: int) -> None:
+        """Count labels that found no prediction, and say what to do when they are many."""
+        before = self._matched[model]
+        lost, found = before[0] + labels, before[1] + matched
+        self._matched[model] = (lost, found)
+        if labels:
+            self.telemetry.count("labels_unmatched", model, labels)
+        if lost + found >= SUSPICIOUS:
+            self._matched[model] = (0, 0)
+            if lost > found:
+                self.telemetry.log.warning(
+                    "%d of %d labels of %s found no prediction. First suspect: the record key. A "
+                    "label must carry the key of its event, or both none.",
+                    *(lost, lost + found, model),
+                )
+
+
+async def keep_labels(batch: Batch, *, join: Join) -> Told:
+    payloads = join.catalog.payloads(batch.model)
+    if payloads is None:
+        return held(batch)
+    told, groups = Told(), by_partition(batch)
+    read = [list(_labels(records, payloads, told)) for records in groups.values()]
+    arrived = [
+        Arrived(
+            partition,
+            records[0].offset,
+            records[-1].offset + 1,
+            [(key_of(event_id), label.packed()) for _, event_id, label in labels],
+        )
+        for (partition, records), labels in zip(groups.items(), read, strict=True)
+    ]
+
+    answers = await join.store.keep(batch.model, arrived)
+
+    for part, labels, answer in zip(arrived, read, answers, strict=True):
+        if answer is None:
+            told.held |= await join.replaced(batch.model, part.partition)
+            continue
+        clock = join.clock(batch.model, part.partition)
+        for (record, _, label), remembered in zip(labels, answer, strict=True):
+            clock.heard(label.time)
+            if remembered:
+                found = Remembered.unpacked(remembered)
+                told.messages += await _correction(record, label, found, payloads, join)
+    return told
+
+
+async def publish_outcomes(batch: Batch, *, join: Join) -> Told:
+    payloads = join.catalog.payloads(batch.model)
+    if payloads is None:
+        return held(batch)
+    told = Told()
+    watermark = await join.closing.watermark(batch.model)
+    cursors: list[Cursor] = []
+    for partition, records in by_partition(batch).items():
+        limit = await join.limit(payloads, partition, watermark)
+        read = _predictions(records, payloads, told)
+        due, waiting = matured(read, limit, lambda prediction: prediction.time)
+        cursor = Cursor(partition, records, due, waiting)
+        told.held |= cursor.held
+        if cursor.end > cursor.first:
+            cursors.append(cursor)
+
+    claimed = await join.store.claim(batch.model, [cursor.due(payloads) for cursor in cursors])
+
+    for cursor, claim in zip(cursors, claimed, strict=True):
+        told.add(await _settle(cursor, claim, payloads, join))
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a batch takes one partition."""
+
+    partition: int
+    records: Sequence[Record]
+    ready: Sequence[Read]
+    waiting: Read | None
+
+    @property
+    def first(self) -> int:
+        """Offset of the first record."""
+        return self.records[0].offset
+
+    @property
+    def end(self) -> int:
+        """Offset after the last record that is done with."""
+        return self.waiting.record.offset if self.waiting else self.records[-1].offset + 1
+
+    @property
+    def held(self) -> dict[Position, int]:
+        """Where to read again, if something must wait."""
+        if self.waiting is None:
+            return {}
+        record = self.waiting.record
+        return {Position(record.topic, record.partition): record.offset}
+
+    def due(self, payloads: Payloads) -> Due:
+        """Ask the store for the labels."""
+        ids = [(key_of(read.scored.id), read.record.offset) for read in self.ready]
+        given_up = (self.ready[-1].time if self.ready else 0) - payloads.span
+        return Due(self.partition, self.first, ids, given_up)
+
+
+async def _settle(cursor: Cursor, claim: Claimed | None, payloads: Payloads, join: Join) -> Told:
+    """Publish and count what was claimed."""
+    if claim is None:
+        return Told(held=await join.replaced(payloads.model, cursor.partition))
+    joined = [one for read in _pairs(cursor, claim, join) for one in outcomes(*read, payloads)]
+    measured = payloads.measure(
+        [one.prediction.scored.score for one in joined],
+        [one.label.value if one.label else None for one in joined],
+    )
+    windows = unpacked(claim.windows)
+    for one, outcome in zip(joined, measured, strict=True):
+        read = one.prediction
+        if one.status != "corrected" and read.record.offset >= claim.places.predictions:
+            slices, version = payloads.slices(read.scored), read.scored.version
+            counted = windows.count(
+                read.time, read.record.offset, version, outcome, slices, payloads.window
+            )
+            if not counted:
+                join.telemetry.count("outcomes_uncounted", payloads.model)
+    if cursor.end > claim.places.predictions:
+        packed = msgspec.msgpack.encode(windows)
+        new = Counted(cursor.partition, claim.places.predictions, cursor.end, packed)
+        if not all(await join.store.count(payloads.model, [new])):
+            position = Position(cursor.records[0].topic, cursor.partition)
+            return Told(held={position: cursor.first})
+    join.unmatched(payloads.model, claim.unmatched, sum(one.status == "labelled" for one in joined))
+    told = await join.closing.passed(
+        payloads, cursor.partition, windows, windows.newest - payloads.lateness
+    )
+    told.messages = [
+        message(one.prediction.record, one, outcome, payloads, join)
+        for one, outcome in zip(joined, measured, strict=True)
+        if one.told
+    ]
+    return told
+
+
+def outcomes(
+    read: Read, remembered: Remembered, claim: Claimed, payloads: Payloads
+) -> Iterator[Joined]:
+    """List a prediction's outcomes: the one at its time, and the corrections known by now."""
+    deadline = read.time + payloads.span
+    fresh = read.record.offset >= claim.places.told_predictions
+    label = remembered.joined(deadline)
+    yield Joined(read, label, "unlabelled" if label is None else "labelled", fresh)
+    for label in remembered.corrections(deadline):
+        yield Joined(read, label, "corrected", fresh or label.offset >= remembered.joined_at)
+
+
+def message(
+    cause: Record, joined: Joined, measured: Measured, payloads: Payloads, join: Join
+) -> Message:
+    """Write the record of an outcome, under the key of its prediction."""
+    record, scored = joined.prediction.record, joined.prediction.scored
+    return Message(
+        join.placing.names.data(OUTCOMES, payloads.model),
+        record.key if record.key is not None else scored.id.encode(),
+        payloads.outcome(record.value or b"", joined.label, joined.status, measured),
+        payloads.headers(scored, joined.label),
+        cause,
+    )
+
+
+async def _correction(
+    record: Record, label: Label, remembered: Remembered, payloads: Payloads, join: Join
+) -> list[Message]:
+    """Publish the outcome anew if this label has changed the truth after it was told."""
+    if label.offset < remembered.joined_at or label not in remembered.labels:
+        return []
+    predictions, _ = join.placing.positions(payloads.model, record.partition)
+    found = await join.log.record(predictions, remembered.prediction)
+    if found is None or found.offset != remembered.prediction:
+        join.telemetry.count("labels_too_late", payloads.model)
+        return []
+    scored = payloads.scored(found.value)
+    read = Read(found, scored, microseconds(scored.time))
+    if label not in remembered.corrections(read.time + payloads.span):
+        return []
+    measured = payloads.measure([scored.score], [label.value])
+    joined = Joined(read, label, "corrected", told=True)
+    return [message(record, joined, measured[0], payloads, join)]
+
+
+def _pairs(
+    cursor: Cursor, claim: Claimed, join: Join
+) -> Iterator[tuple[Read, Remembered, Claimed]]:
+    """Pair predictions with what is remembered of them; copies of a prediction are passed over."""
+    for read, packed in zip(cursor.ready, claim.records, strict=True):
+        remembered = Remembered.unpacked(packed)
+        if remembered.prediction == read.record.offset:
+            yield read, remembered, claim
+        else:
+            join.telemetry.count("records_duplicate", read.record.topic)
+
+
+def _labels(
+    records: Sequence[Record], payloads: Payloads, told: Told
+) -> Iterator[tuple[Record, str, Label]]:
+    for record in records:
+        try:
+            yield (record, *payloads.label(record.value, record.offset))
+        except ValueError as error:
+            told.parked.append(Parked(record, "poison", str(error)))
+
+
+def _predictions(records: Sequence[Record], payloads: Payloads, told: Told) -> Iterator[Read]:
+    for record in records:
+        try:
+            scored = payloads.scored(record.value)
+        except ValueError as error:
+            told.parked.append(Parked(record, "poison", str(error)))
+        else:
+            yield Read(record, scored, microseconds(scored.time))
+
+
+def by_partition(batch: Batch) -> dict[int, list[Record]]:
+    """Group a batch's records: partition -> records in log order."""
+    groups: dict[int, list[Record]] = defaultdict(list)
+    for record in batch.records:
+        groups[record.partition].append(record)
+    return groups
+
+
+def held(batch: Batch) -> Told:
+    """Read the whole batch again later: its model is not declared here yet."""
+    return Told(
+        held={
+            Position(records[0].topic, partition): records[0].offset
+            for partition, records in by_partition(batch).items()
+        }
+    )

@@ -1,0 +1,127 @@
+"""Where to read from: after a restart, a rebalance, and when the store has lost something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+import msgspec
+
+from contracts.data import LABELS_VALIDATED, PREDICTIONS
+from services.monitor.domain.tallies import Windows, start_of
+from services.monitor.handlers.catalog import Catalog
+from services.monitor.handlers.payloads import TIMED, decoded, microseconds
+from services.monitor.ports import Counted, Log, Places, Store
+from shared.kafka import Names, Position
+
+
+class Placing:
+    """Finds the offsets of both topics from which a partition of a model is read.
+
+    Reading goes on at the lower of the group's commit and the store's own place, which is written
+    together with the data. Where the store knows no place, its data is gone too: then predictions
+    are read again from `grace_s` before the commit (two windows, if longer), and labels from as
+    much earlier, without publishing what was published before.
+
+    Args:
+        names: real topic names.
+        catalog: declarations.
+        store: knows places.
+        log: knows commits.
+        group: the consumer group that joins.
+        grace_s: wall seconds.
+
+    """
+
+    def __init__(
+        self, *, names: Names, catalog: Catalog, store: Store, log: Log, group: str, grace_s: int
+    ) -> None:
+        self.names, self.catalog, self.store, self.log = names, catalog, store, log
+        self.group, self.grace_s = names.group(group), grace_s
+        self.owned: set[tuple[str, int]] = set()
+
+    def positions(self, model: str, partition: int) -> tuple[Position, Position]:
+        """Name a partition of the model's predictions and the one of its labels."""
+        topics = (self.names.data(topic, model) for topic in (PREDICTIONS, LABELS_VALIDATED))
+        predictions, labels = (Position(topic, partition) for topic in topics)
+        return predictions, labels
+
+    async def assigned(self, positions: Collection[Position]) -> dict[Position, int]:
+        """Take over partitions; say where to read them from."""
+        pattern = self.names.pattern(PREDICTIONS)
+        found = ((re.fullmatch(pattern, topic), partition) for topic, partition in positions)
+        self.owned = {(match[1], partition) for match, partition in found if match}
+        seeks: dict[Position, int] = {}
+        for model, partition in sorted(self.owned):
+            seeks |= await self.seeks(model, partition)
+        return {position: offset for position, offset in seeks.items() if position in positions}
+
+    async def seeks(self, model: str, partition: int) -> dict[Position, int]:
+        """Find where to read a partition from; afterwards the store knows its place."""
+        pair = self.positions(model, partition)
+        commits = await self.log.committed(self.group, pair)
+        bounds = await self.log.bounds(pair)
+        committed = [max(commits.get(position, 0), bounds[position][0]) for position in pair]
+        places = await self.store.places(model, partition)
+        if places is None:
+            places = await self._rebuilt(model, partition, committed[0], committed[1])
+        # What retention has deleted cannot be waited for.
+        known = (places.predictions, places.labels)
+        first = [
+            max(place, bounds[position][0]) for place, position in zip(known, pair, strict=True)
+        ]
+        if tuple(first) != known:
+            moved = Places(*first, places.told_predictions, places.told_labels)
+            await self.store.place(model, partition, moved)
+        return {
+            position: min(commit, place)
+            for position, commit, place in zip(pair, committed, first, strict=True)
+        }
+
+    async def _rebuilt(self, model: str, partition: int, outcomes: int, kept: int) -> Places:
+        """Start the store's data of a partition anew, early enough for corrections and windows.
+
+        Args:
+            model: of the partition.
+            partition: of both topics.
+            outcomes: committed offset of the predictions.
+            kept: committed offset of the labels.
+
+        """
+        predictions, labels = self.positions(model, partition)
+        last = await self.log.record(predictions, outcomes - 1) if outcomes else None
+        starts, windows = [0, 0], Windows()
+        if last is not None:
+            since = last.timestamp - self._reach_ms(model)
+            starts[0] = min(outcomes, await self.log.offset_at(predictions, since))
+            starts[1] = min(kept, await self.log.offset_at(labels, since - self._reach_ms(model)))
+            windows.closed = await self._first_whole_window(model, predictions, starts[0])
+        bounds = await self.log.bounds((predictions, labels))
+        places = Places(
+            max(starts[0], bounds[predictions][0]),
+            max(starts[1], bounds[labels][0]),
+            outcomes,
+            kept,
+        )
+        await self.store.place(model, partition, places)
+        new = Counted(
+            partition, places.predictions, places.predictions, msgspec.msgpack.encode(windows)
+        )
+        await self.store.count(model, [new])
+        return places
+
+    def _reach_ms(self, model: str) -> int:
+        payloads = self.catalog.payloads(model)
+        window_ms = payloads.window // 1000 if payloads else 0
+        return max(1000 * self.grace_s, 2 * window_ms)
+
+    async def _first_whole_window(self, model: str, predictions: Position, start: int) -> int:
+        """Find the window after the one that `start` lies in: that one would be counted in part."""
+        payloads, record = self.catalog.payloads(model), await self.log.record(predictions, start)
+        if start == 0 or payloads is None or record is None:
+            return Windows().closed
+        try:
+            time = microseconds(decoded(TIMED, record.value).time)
+        except ValueError:
+            return await self._first_whole_window(model, predictions, record.offset + 1)
+        return start_of(time, payloads.window) + payloads.window
