@@ -26,6 +26,7 @@ CounterName = Literal[
     "predictions",
     "labels_unmatched",
     "labels_too_late",
+    "outcomes_uncounted",
     "training_runs",
     "http_requests",
 ]

@@ -61,8 +61,8 @@ class _Csv:
     def __init__(self, path: Path) -> None:
         self.path, self.total, self.position = path, path.stat().st_size, 0
         csv.field_size_limit(LONGEST_CELL)
-        with path.open("rb") as file:
-            header = next(self._reader(file), None)
+        with path.open("rb") as file, _text(file) as text:
+            header = next(csv.reader(text, strict=True), None)
         if not header:
             raise Invalid(f"{path} is empty: the first line must name the columns")
         twice = sorted({name for name in header if header.count(name) > 1})
@@ -71,8 +71,8 @@ class _Csv:
         self.columns: Sequence[str] = header
 
     def rows(self) -> Iterator[tuple[int, Cells | ValueError]]:
-        with self.path.open("rb") as file:
-            reader = self._reader(file)
+        with self.path.open("rb") as file, _text(file) as text:
+            reader = csv.reader(text, strict=True)
             next(reader)
             while True:
                 try:
@@ -95,11 +95,10 @@ class _Csv:
             return ValueError("is not UTF-8")
         return dict(zip(self.columns, row, strict=True))
 
-    @staticmethod
-    def _reader(file: BinaryIO) -> Any:
-        # Bytes that are not UTF-8 spoil their own row only.
-        text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
-        return csv.reader(text, strict=True)
+
+def _text(file: BinaryIO) -> io.TextIOWrapper:
+    # Bytes that are not UTF-8 spoil their own row only.
+    return io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
 
 
 class _Lines:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -52,6 +52,8 @@ class Writer:
             async with asyncio.timeout(self.deadline_s):
                 groups = await self._grouped(producer, topic, records)
                 await self._send(producer, topic, groups)
+        except MessageSizeTooLargeError as error:
+            raise Invalid(f"a record for {topic} is larger than this Kafka takes") from error
         except (KafkaError, TimeoutError) as error:
             # A producer that is out of sequence never recovers; the next call gets a new one.
             self._producer = None
@@ -147,24 +149,28 @@ def partitions_of(cluster: Any, topic: str, endpoints: Endpoints) -> list[int]:
 def _batches(producer: AIOKafkaProducer, group: Sequence[Record]) -> Iterator[BatchBuilder]:
     batch = producer.create_batch()
     for record in group:
+        _check_size(record)
         item: dict[str, Any] = {
             "key": record.key,
             "value": record.value,
             "headers": list(record.headers),
             "timestamp": None,
         }
-        # append() answers None for a full batch.
+        # append() answers None for a full batch; an empty one takes any record.
         if batch.append(**item) is None:
-            if batch.record_count():
-                yield batch
+            yield batch
             batch = producer.create_batch()
-            if batch.append(**item) is None:
-                name = (record.key or b"")[:200].decode("utf-8", "replace")
-                size = len(record.value or b"")
-                raise Invalid(
-                    f"the record with key {name!r} has {size:,} bytes; Kafka takes {MAX_BATCH:,}"
-                )
+            batch.append(**item)
     yield batch
+
+
+def _check_size(record: Record) -> None:
+    """Refuse what Kafka would refuse again and again, together with its neighbours."""
+    key, headers = record.key or b"", sum(len(name) + len(text) for name, text in record.headers)
+    size = len(key) + len(record.value or b"") + headers
+    if size > MAX_BATCH:
+        name = key[:200].decode("utf-8", "replace")
+        raise Invalid(f"the record with key {name!r} has {size:,} bytes; Kafka takes {MAX_BATCH:,}")
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

@@ -24,12 +24,12 @@ from services.monitor.handlers import (
 )
 from services.monitor.settings import Settings
 from shared.clock import wall_clock
-from shared.kafka import Consumer, Names, Producer, Table, Topics
+from shared.kafka import Consumer, Names, Position, Producer, Table, Topics
 from shared.kafka.fetch import Reader
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
-JOIN = "monitor-join"
+JOIN, WINDOWS = "monitor-join", "monitor-windows"
 TOPICS = (
     MODEL_DECLARED,
     RELEASE_CHANGED,
@@ -67,7 +67,14 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
     placing = Placing(
         names=names, catalog=catalog, store=store, log=log, group=JOIN, grace_s=settings.grace_s
     )
-    closing = Closing(store=store, log=log, placing=placing, clock=clock, idle_s=settings.idle_s)
+    closing = Closing(
+        telemetry=telemetry,
+        store=store,
+        log=log,
+        placing=placing,
+        clock=clock,
+        idle_s=settings.idle_s,
+    )
     join = Join(
         telemetry=telemetry,
         placing=placing,
@@ -85,7 +92,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
             instance=settings.instance,
             max_records=settings.max_records,
         )
-        for group in ("monitor-count", JOIN, "monitor-windows")
+        for group in ("monitor-count", JOIN, WINDOWS)
     )
     head.on_data(PREDICTIONS, count_predictions, store=store, clock=clock, idle_s=settings.idle_s)
     # Labels first: a batch that holds both finds them there.
@@ -98,8 +105,9 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         store=store,
         catalog=catalog,
         detector=doubles.get("detector") or TrailingMeans(),
-        names=names,
-        telemetry=telemetry,
+        log=log,
+        position=Position(names.topic(WINDOW_COUNTED), 0),
+        group=names.group(WINDOWS),
     )
     sweep = Sweep(
         telemetry,

@@ -115,7 +115,7 @@ class Store(Protocol):
         """Store labels, in one round trip.
 
         Returns:
-            Per batch: for each label what is remembered of its id if its prediction has been joined,
+            Per batch: for each label what is remembered of its id if its prediction was joined,
             else b"". None for a batch that starts beyond what the store knows.
 
         """
@@ -140,6 +140,10 @@ class Store(Protocol):
 
     async def ledger(self, model: str) -> bytes | None:
         """Fetch what is known about a model's merged windows."""
+        ...
+
+    async def knows_ledgers(self) -> bool:
+        """Tell whether there is a ledger of any model: without, the store is new or was lost."""
         ...
 
     async def write_ledger(self, model: str, ledger: bytes) -> None:

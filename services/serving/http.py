@@ -36,9 +36,10 @@ def routes(
 
 
 def described(timeline: Timeline, library: Library, now: float) -> dict[str, Any]:
-    """Describe one model's plans: champion, plan in force, state of every version."""
+    """Describe one model's plans: champion, who decides now, state of every version."""
     loaded, unusable = library.loaded(), library.unusable()
-    standing = timeline.plans[timeline.in_force(now)]
+    choices = list(timeline.choices(timeline.in_force(now)))
+    standing = next((plan for plan in choices if plan.artifact not in unusable), choices[0])
     return {
         "champion": timeline.plans[-1].version,
         "plan": standing.plan_id,

@@ -10,7 +10,7 @@ import typer
 from driftwheel import Client
 from driftwheel.cli.output import AsJson, columns, document, line
 from driftwheel.cli.session import Commands, client, run
-from driftwheel.errors import Invalid, NotFound
+from driftwheel.errors import NotFound
 from driftwheel.quarantine import Quarantined, chosen, grouped, quarantined, replayed_place, shown
 
 app = typer.Typer(
@@ -94,10 +94,9 @@ def replay(
 
     async def work() -> tuple[int, int]:
         async with client(ctx) as connected:
-            every = [
-                quarantined(raw) async for raw in connected.records(model, "events.quarantined")
-            ]
-            wanted = chosen(every, places=places or (), field=field, reason=reason)
+            every = await _all(connected, model)
+            found = chosen(every, places=places or (), field=field, reason=reason)
+            wanted = _replayable(connected, model, found)
             done = set() if again else await _replayed(connected, model, wanted)
             fresh = [record for record in wanted if record.place not in done]
             if not dry_run:
@@ -135,18 +134,18 @@ async def _replayed(connected: Client, model: str, wanted: list[Quarantined]) ->
     return places
 
 
-def _refuse_unreplayable(connected: Client, model: str, records: list[Quarantined]) -> None:
-    """Let records back only into topics of this model that users write, and only with bytes."""
+def _replayable(connected: Client, model: str, records: list[Quarantined]) -> list[Quarantined]:
+    """Keep what has bytes and came from a topic of this model that users write; name the rest."""
     allowed = {connected.endpoints.data(model, kind) for kind in ("events", "labels")}
+    kept = []
     for record in records:
         if record.topic not in allowed:
-            raise Invalid(f"{record.place} came from {record.topic!r}, which is not replayed to")
-    empty = [record.place for record in records if record.original.value is None]
-    if empty:
-        raise Invalid(
-            f"{', '.join(empty[:20])} hold no bytes (they were empty, or too large to keep); "
-            "choose others with --field, --reason or --offset"
-        )
+            line(f"{record.place}: came from {record.topic!r}, not replayed there", error=True)
+        elif record.original.value is None:
+            line(f"{record.place}: holds no bytes (empty, or too large to keep)", error=True)
+        else:
+            kept.append(record)
+    return kept
 
 
 async def _send(connected: Client, records: list[Quarantined]) -> None:

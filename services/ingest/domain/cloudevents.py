@@ -14,6 +14,7 @@ from services.ingest.domain.refusal import Refusal, Refused
 CONTENT = {"events": "features", "labels": "value"}
 ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}")
 REQUIRED = ("specversion", "id", "source", "type")
+LONGEST_ATTRIBUTE = 1000
 PAYLOAD = frozenset({"data", "data_base64", "datacontenttype"})
 
 
@@ -75,6 +76,10 @@ def _item(kind: str, attributes: Mapping[str, str], data: Any, original: bytes |
         raise Refused(*(Refusal(1, name, "is required in a CloudEvent") for name in missing))
     if attributes["specversion"] != "1.0":
         raise Refused(Refusal(1, "specversion", f"must be 1.0, not {attributes['specversion']!r}"))
+    long = [name for name, text in attributes.items() if len(text) > LONGEST_ATTRIBUTE]
+    if long:
+        text = f"must have at most {LONGEST_ATTRIBUTE} characters"
+        raise Refused(*(Refusal(1, name[:LONGEST_ATTRIBUTE], text) for name in long))
     full = _full(kind, attributes, data)
     value = original if original is not None and full == data else json.dumps(full).encode()
     headers = tuple(

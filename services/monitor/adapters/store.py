@@ -135,18 +135,26 @@ class RedisStore:
 
     async def ledger(self, model: str) -> bytes | None:
         """See `ports.Store`."""
-        found: bytes | None = await self._client.get(self._key(model, "ledger"))
+        found: bytes | None = await self._client.hget(self._ledgers, model)
         return found
+
+    async def knows_ledgers(self) -> bool:
+        """See `ports.Store`."""
+        return bool(await self._client.exists(self._ledgers))
 
     async def write_ledger(self, model: str, ledger: bytes) -> None:
         """See `ports.Store`."""
-        await self._client.set(self._key(model, "ledger"), ledger)
+        await self._client.hset(self._ledgers, model, ledger)
 
     @property
     def _client(self) -> Any:
         if self._redis is None:
             raise RedisConnectionError("not connected to Redis")
         return self._redis
+
+    @property
+    def _ledgers(self) -> str:
+        return f"{self.prefix}monitor:ledgers"
 
     def _key(self, model: str, part: int | str) -> bytes:
         return f"{self.prefix}monitor:{{{model},{part}}}".encode()

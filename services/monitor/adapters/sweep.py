@@ -38,7 +38,12 @@ class Sweep:
         every_s: float,
     ) -> None:
         self.telemetry, self.names, self.publisher, self.ask = telemetry, names, publisher, ask
-        self.transient = (Transient, ConnectionError, TimeoutError, *transient)
+        self.transient: tuple[type[Exception], ...] = (
+            Transient,
+            ConnectionError,
+            TimeoutError,
+            *transient,
+        )
         self.every_s = every_s
         self.trouble: str | None = None
         self._running: asyncio.Task[None] | None = None

@@ -139,7 +139,7 @@ class Windows(Struct, array_like=True):
         return True
 
     def complete(self, passed: int, length: int) -> list[tuple[int, WindowSums]]:
-        """List windows that end by `passed`, oldest first: all with counts, and always the last one.
+        """List windows that end by `passed`, oldest first: those with counts, and the last one.
 
         The last one, even when empty, says that all before it are complete.
         """

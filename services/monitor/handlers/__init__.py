@@ -1,4 +1,4 @@
-"""predictions, labels.validated -> outcomes, window.counted -> performance.measured, drift.detected."""
+"""predictions, labels.validated -> outcomes, window.counted -> performance, drift."""
 
 from services.monitor.handlers.catalog import Catalog
 from services.monitor.handlers.closing import Closing

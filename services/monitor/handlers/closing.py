@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import partial
 
 import msgspec
@@ -12,15 +13,19 @@ from services.monitor.domain.tallies import Sums, VersionSums, Windows, WindowSu
 from services.monitor.domain.watermarks import NEVER, model_watermark
 from services.monitor.handlers.payloads import Payloads, moment
 from services.monitor.handlers.placing import Placing
-from services.monitor.ports import Counted, Log, Store
+from services.monitor.ports import Counted, Due, Log, Store
 from shared.clock import Clock
 from shared.kafka import Told
+from shared.telemetry import Telemetry
+
+SUSPICIOUS = 200
 
 
 class Closing:
     """Tells complete windows: those a cursor has passed, and those of partitions at their end.
 
     Args:
+        telemetry: of the service.
         store: keeps the windows.
         log: knows how many partitions there are, and where they end.
         placing: knows which partitions are ours.
@@ -30,11 +35,20 @@ class Closing:
     """
 
     def __init__(
-        self, *, store: Store, log: Log, placing: Placing, clock: Clock, idle_s: float
+        self,
+        *,
+        telemetry: Telemetry,
+        store: Store,
+        log: Log,
+        placing: Placing,
+        clock: Clock,
+        idle_s: float,
     ) -> None:
+        self.telemetry = telemetry
         self.store, self.log, self.placing = store, log, placing
         self.clock, self.idle_s = clock, idle_s
         self._closed: dict[tuple[str, int], int] = {}
+        self._matched: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
 
     async def watermark(self, model: str) -> int:
         """Find how far event time has come, microseconds."""
@@ -74,12 +88,31 @@ class Closing:
     async def _idle(self, payloads: Payloads, partition: int, passed: int) -> Told:
         predictions, _ = self.placing.positions(payloads.model, partition)
         beginning, end = (await self.log.bounds([predictions]))[predictions]
-        places = await self.store.places(payloads.model, partition)
-        if beginning < end and (places is None or places.predictions < end):
-            return Told()  # Its cursor has not passed yet, and will tell by itself.
-        windows = unpacked(await self.store.windows(payloads.model, partition))
+        nothing = Due(partition, end, (), passed)
+        (claim,) = await self.store.claim(payloads.model, [nothing])
+        if claim is None and beginning < end:
+            return Told()  # Its cursor has not come to the end, and will tell by itself.
+        if claim is not None:
+            self.matched(payloads.model, 0, claim.unmatched)
+        windows = unpacked(claim.windows if claim else b"")
         windows.closed = max(windows.closed, self._closed.get((payloads.model, partition), NEVER))
         return await self.passed(payloads, partition, windows, passed)
+
+    def matched(self, model: str, matched: int, unmatched: int) -> None:
+        """Count labels that found none of their predictions, and say what to do when they are many."""
+        before = self._matched[model]
+        lost, found = before[0] + unmatched, before[1] + matched
+        self._matched[model] = (lost, found)
+        if unmatched:
+            self.telemetry.count("labels_unmatched", model, unmatched)
+        if lost + found >= SUSPICIOUS:
+            self._matched[model] = (0, 0)
+            if lost > found:
+                self.telemetry.log.warning(
+                    "%d of %d labels of %s found no prediction. First suspect: the record key. A "
+                    "label must carry the key of its event, or both none.",
+                    *(lost, lost + found, model),
+                )
 
     async def _drop(self, model: str, partition: int, closed: int) -> None:
         self._closed[model, partition] = max(closed, self._closed.get((model, partition), NEVER))

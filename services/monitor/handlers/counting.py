@@ -10,6 +10,7 @@ from shared.kafka import Batch, Told
 
 
 async def count_predictions(batch: Batch, *, store: Store, clock: Clock, idle_s: float) -> Told:
+    """Predictions -> how far event time has come, by partition and model."""
     now = clock().timestamp()
     newest: dict[int, int] = {}
     for record in batch.records:

@@ -1,8 +1,8 @@
 """labels.validated, predictions -> outcomes: the trailing group that joins the two.
 
-Labels are kept in the store. Predictions are read a second time, when their labels have had their
-time to come. The store marks a prediction as joined before its outcome is published, so that a label
-that comes in between knows that it is a correction.
+Labels are kept in the store. Predictions are read a second time, when their labels have had time
+to come. The store marks a prediction as joined before its outcome is published: a label that comes
+in between then knows that it is a correction.
 """
 
 from __future__ import annotations
@@ -15,40 +15,22 @@ import msgspec
 
 from contracts.data import OUTCOMES
 from services.monitor.domain.labels import Label, Remembered
-from services.monitor.domain.tallies import Measured
+from services.monitor.domain.tallies import Measured, Windows
 from services.monitor.domain.watermarks import LabelClock, matured
 from services.monitor.handlers.closing import Closing, unpacked
-from services.monitor.handlers.payloads import Payloads, Scored, Status, key_of, microseconds
+from services.monitor.handlers.outcomes import (
+    Joined,
+    Read,
+    message,
+    outcomes,
+    read_labels,
+    read_predictions,
+)
+from services.monitor.handlers.payloads import Payloads, key_of, microseconds
 from services.monitor.handlers.placing import Placing
 from services.monitor.ports import Arrived, Claimed, Counted, Due
-from shared.kafka import Batch, Message, Parked, Position, Record, Told
+from shared.kafka import Batch, Message, Position, Record, Told
 from shared.telemetry import Telemetry
-
-SUSPICIOUS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A prediction's record, read.
-
-    Attributes:
-        time: event time, microseconds.
-
-    """
-
-    record: Record
-    scored: Scored
-    time: int
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A prediction with one label, or without."""
-
-    prediction: Read
-    label: Label | None
-    status: Status
-    told: bool
 
 
 class Join:
@@ -69,7 +51,6 @@ class Join:
         self.catalog, self.store, self.log = placing.catalog, placing.store, placing.log
         self.patience_s = patience_s
         self.clocks: dict[tuple[str, int], LabelClock] = {}
-        self._matched: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
 
     async def assigned(self, positions: frozenset[Position]) -> dict[Position, int]:
         """Take over partitions; say where to read them from."""
@@ -86,40 +67,22 @@ class Join:
         """Find the watermark of a partition's labels."""
         return self.clocks.setdefault((model, partition), LabelClock(self.patience_s))
 
-    async def limit(self, payloads: Payloads, partition: int, watermark: int) -> int:
-        """Find the latest event time whose labels have had their time to come."""
-        clock = self.clock(payloads.model, partition)
-        if clock.watermark < watermark:
-            _, labels = self.placing.positions(payloads.model, partition)
-            end = (await self.log.bounds([labels]))[labels][1]
-            places = await self.store.places(payloads.model, partition)
-            if places is not None and places.labels >= end:
-                clock.quiet(watermark, self.closing.clock().timestamp())
-        return min(watermark, clock.watermark) - payloads.span
-
-    def unmatched(self, model: str, labels: int, matched: int) -> None:
-        """Count labels that found no prediction, and say what to do when they are many."""
-        before = self._matched[model]
-        lost, found = before[0] + labels, before[1] + matched
-        self._matched[model] = (lost, found)
-        if labels:
-            self.telemetry.count("labels_unmatched", model, labels)
-        if lost + found >= SUSPICIOUS:
-            self._matched[model] = (0, 0)
-            if lost > found:
-                self.telemetry.log.warning(
-                    "%d of %d labels of %s found no prediction. First suspect: the record key. A "
-                    "label must carry the key of its event, or both none.",
-                    *(lost, lost + found, model),
-                )
+    async def ask_for_labels(self, model: str, partition: int, watermark: int) -> None:
+        """Let the labels' watermark follow the model's where no label is left to read."""
+        _, labels = self.placing.positions(model, partition)
+        end = (await self.log.bounds([labels]))[labels][1]
+        places = await self.store.places(model, partition)
+        if places is not None and places.labels >= end:
+            self.clock(model, partition).quiet(watermark, self.closing.clock().timestamp())
 
 
 async def keep_labels(batch: Batch, *, join: Join) -> Told:
+    """Labels -> kept; outcomes anew where they were told already."""
     payloads = join.catalog.payloads(batch.model)
     if payloads is None:
         return held(batch)
     told, groups = Told(), by_partition(batch)
-    read = [list(_labels(records, payloads, told)) for records in groups.values()]
+    read = [list(read_labels(records, payloads, told)) for records in groups.values()]
     arrived = [
         Arrived(
             partition,
@@ -146,6 +109,7 @@ async def keep_labels(batch: Batch, *, join: Join) -> Told:
 
 
 async def publish_outcomes(batch: Batch, *, join: Join) -> Told:
+    """Predictions -> outcomes, one label horizon later."""
     payloads = join.catalog.payloads(batch.model)
     if payloads is None:
         return held(batch)
@@ -153,9 +117,12 @@ async def publish_outcomes(batch: Batch, *, join: Join) -> Told:
     watermark = await join.closing.watermark(batch.model)
     cursors: list[Cursor] = []
     for partition, records in by_partition(batch).items():
-        limit = await join.limit(payloads, partition, watermark)
-        read = _predictions(records, payloads, told)
+        labelled = join.clock(batch.model, partition).watermark
+        limit = min(watermark, labelled) - payloads.span
+        read = read_predictions(records, payloads, told)
         due, waiting = matured(read, limit, lambda prediction: prediction.time)
+        if waiting is not None and waiting.time <= watermark - payloads.span:
+            await join.ask_for_labels(batch.model, partition, watermark)
         cursor = Cursor(partition, records, due, waiting)
         told.held |= cursor.held
         if cursor.end > cursor.first:
@@ -203,66 +170,47 @@ class Cursor:
 
 
 async def _settle(cursor: Cursor, claim: Claimed | None, payloads: Payloads, join: Join) -> Told:
-    """Publish and count what was claimed."""
+    """Count and publish what was claimed."""
     if claim is None:
         return Told(held=await join.replaced(payloads.model, cursor.partition))
-    joined = [one for read in _pairs(cursor, claim, join) for one in outcomes(*read, payloads)]
+    joined = [one for pair in _pairs(cursor, claim, join) for one in outcomes(*pair, payloads)]
     measured = payloads.measure(
         [one.prediction.scored.score for one in joined],
         [one.label.value if one.label else None for one in joined],
     )
-    windows = unpacked(claim.windows)
-    for one, outcome in zip(joined, measured, strict=True):
-        read = one.prediction
-        if one.status != "corrected" and read.record.offset >= claim.places.predictions:
-            slices, version = payloads.slices(read.scored), read.scored.version
-            counted = windows.count(
-                read.time, read.record.offset, version, outcome, slices, payloads.window
-            )
-            if not counted:
-                join.telemetry.count("outcomes_uncounted", payloads.model)
+    both = list(zip(joined, measured, strict=True))
+    windows = _counted(both, claim, payloads, join)
     if cursor.end > claim.places.predictions:
         packed = msgspec.msgpack.encode(windows)
         new = Counted(cursor.partition, claim.places.predictions, cursor.end, packed)
         if not all(await join.store.count(payloads.model, [new])):
-            position = Position(cursor.records[0].topic, cursor.partition)
-            return Told(held={position: cursor.first})
-    join.unmatched(payloads.model, claim.unmatched, sum(one.status == "labelled" for one in joined))
+            return Told(held={Position(cursor.records[0].topic, cursor.partition): cursor.first})
+    matched = sum(one.status == "labelled" for one in joined)
+    join.closing.matched(payloads.model, matched, claim.unmatched)
     told = await join.closing.passed(
         payloads, cursor.partition, windows, windows.newest - payloads.lateness
     )
+    topic = join.placing.names.data(OUTCOMES, payloads.model)
     told.messages = [
-        message(one.prediction.record, one, outcome, payloads, join)
-        for one, outcome in zip(joined, measured, strict=True)
+        message(topic, one.prediction.record, one, terms, payloads)
+        for one, terms in both
         if one.told
     ]
     return told
 
 
-def outcomes(
-    read: Read, remembered: Remembered, claim: Claimed, payloads: Payloads
-) -> Iterator[Joined]:
-    """List a prediction's outcomes: the one at its time, and the corrections known by now."""
-    deadline = read.time + payloads.span
-    fresh = read.record.offset >= claim.places.told_predictions
-    label = remembered.joined(deadline)
-    yield Joined(read, label, "unlabelled" if label is None else "labelled", fresh)
-    for label in remembered.corrections(deadline):
-        yield Joined(read, label, "corrected", fresh or label.offset >= remembered.joined_at)
-
-
-def message(
-    cause: Record, joined: Joined, measured: Measured, payloads: Payloads, join: Join
-) -> Message:
-    """Write the record of an outcome, under the key of its prediction."""
-    record, scored = joined.prediction.record, joined.prediction.scored
-    return Message(
-        join.placing.names.data(OUTCOMES, payloads.model),
-        record.key if record.key is not None else scored.id.encode(),
-        payloads.outcome(record.value or b"", joined.label, joined.status, measured),
-        payloads.headers(scored, joined.label),
-        cause,
-    )
+def _counted(
+    both: Sequence[tuple[Joined, Measured]], claim: Claimed, payloads: Payloads, join: Join
+) -> Windows:
+    """Add to the windows what they do not hold yet; corrections come too late for them."""
+    windows = unpacked(claim.windows)
+    for one, terms in both:
+        read, offset = one.prediction, one.prediction.record.offset
+        if one.status != "corrected" and offset >= claim.places.predictions:
+            slices, version = payloads.slices(read.scored), read.scored.version
+            if not windows.count(read.time, offset, version, terms, slices, payloads.window):
+                join.telemetry.count("outcomes_uncounted", payloads.model)
+    return windows
 
 
 async def _correction(
@@ -282,7 +230,8 @@ async def _correction(
         return []
     measured = payloads.measure([scored.score], [label.value])
     joined = Joined(read, label, "corrected", told=True)
-    return [message(record, joined, measured[0], payloads, join)]
+    topic = join.placing.names.data(OUTCOMES, payloads.model)
+    return [message(topic, record, joined, measured[0], payloads)]
 
 
 def _pairs(
@@ -295,26 +244,6 @@ def _pairs(
             yield read, remembered, claim
         else:
             join.telemetry.count("records_duplicate", read.record.topic)
-
-
-def _labels(
-    records: Sequence[Record], payloads: Payloads, told: Told
-) -> Iterator[tuple[Record, str, Label]]:
-    for record in records:
-        try:
-            yield (record, *payloads.label(record.value, record.offset))
-        except ValueError as error:
-            told.parked.append(Parked(record, "poison", str(error)))
-
-
-def _predictions(records: Sequence[Record], payloads: Payloads, told: Told) -> Iterator[Read]:
-    for record in records:
-        try:
-            scored = payloads.scored(record.value)
-        except ValueError as error:
-            told.parked.append(Parked(record, "poison", str(error)))
-        else:
-            yield Read(record, scored, microseconds(scored.time))
 
 
 def by_partition(batch: Batch) -> dict[int, list[Record]]:

@@ -1,4 +1,4 @@
-"""window.counted -> performance.measured, drift.detected"""
+"""window.counted -> performance.measured, drift.detected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import msgspec
 from contracts import Event
 from contracts.base import Window
 from contracts.performance import (
-    WINDOW_COUNTED,
     DriftDetected,
     PerformanceMeasured,
     SlicePerformance,
@@ -19,10 +18,9 @@ from services.monitor.domain.tallies import Sums, VersionSums
 from services.monitor.handlers.catalog import Catalog
 from services.monitor.handlers.closing import heard
 from services.monitor.handlers.payloads import microseconds, moment
-from services.monitor.ports import Detector, Store
+from services.monitor.ports import Detector, Log, Store
 from shared.errors import Transient
-from shared.kafka import Names, Position, Told
-from shared.telemetry import Telemetry
+from shared.kafka import Position, Told
 
 REMEMBERED = 16
 MOST_SLICES = 1000
@@ -37,16 +35,17 @@ async def measure_windows(
     store: Store,
     catalog: Catalog,
     detector: Detector,
-    names: Names,
-    telemetry: Telemetry,
+    log: Log,
+    position: Position,
+    group: str,
 ) -> Told:
+    """window.counted -> what a model's complete windows show."""
     if catalog.declaration(event.model) is None:
         raise Transient(f"waiting for the declaration of {event.model}")
-    packed, store_is_new = await store.ledger(event.model)
-    if packed is None and store_is_new:
-        telemetry.log.info("reading all windows again: the store knows none")
-        await store.write_ledger(event.model, msgspec.msgpack.encode(Ledger()))
-        return Told(held={Position(names.topic(WINDOW_COUNTED), 0): 0})
+    packed = await store.ledger(event.model)
+    if packed is None and await _lost(store, log, position, group):
+        # Goes on until the commit is back at the beginning: then nothing is lost any more.
+        return Told(held={position: 0})
     ledger = msgspec.msgpack.decode(packed, type=Ledger) if packed else Ledger()
     if event.event_id in ledger.told:
         return Told(events=[_read(*told) for told in ledger.told[event.event_id]])
@@ -65,6 +64,13 @@ async def measure_windows(
     # Written before it is published: a copy of this event finds what it has led to.
     await store.write_ledger(event.model, msgspec.msgpack.encode(ledger))
     return Told(events=events)
+
+
+async def _lost(store: Store, log: Log, position: Position, group: str) -> bool:
+    """Tell whether windows were merged before of which the store knows nothing."""
+    if await store.knows_ledgers():
+        return False
+    return (await log.committed(group, [position])).get(position, 0) > 0
 
 
 def measured(event: WindowCounted, window: Whole, catalog: Catalog) -> list[Event]:

@@ -85,7 +85,7 @@ class Payloads:
         features = msgspec.defstruct("Features", slices)
         scored = msgspec.defstruct("Scored", [("features", features)], bases=(Scored,))
         self._slices = spec.slices
-        self._scored = msgspec.json.Decoder(scored)
+        self._scored: msgspec.json.Decoder[Any] = msgspec.json.Decoder(scored)
 
     def scored(self, value: bytes | None) -> Scored:
         """Read a prediction.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
 import msgspec
 
@@ -71,7 +72,7 @@ class Placing:
             max(place, bounds[position][0]) for place, position in zip(known, pair, strict=True)
         ]
         if tuple(first) != known:
-            moved = Places(*first, places.told_predictions, places.told_labels)
+            moved = replace(places, predictions=first[0], labels=first[1])
             await self.store.place(model, partition, moved)
         return {
             position: min(commit, place)

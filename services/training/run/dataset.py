@@ -22,6 +22,7 @@ from shared.columns import Columns, Matrix
 
 RARE = 10
 CHUNK = 50_000
+NEVER = -(2**62)
 
 
 @dataclass(frozen=True)
@@ -161,11 +162,9 @@ def _latest(table: pa.Table) -> pa.Table:
     """Keep one row per id."""
     if pc.count_distinct(table["id"]).as_py() == table.num_rows:
         return table
-    order = pc.sort_indices(
-        table,
-        [("id", "ascending"), ("label_time", "ascending"), ("offset", "ascending")],
-        null_placement="at_start",
-    )
+    known = pc.fill_null(table["label_time"].cast(pa.int64()), NEVER)
+    keys = pa.table({"id": table["id"], "known": known, "offset": table["offset"]})
+    order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
     table = table.take(order)
     ids = table["id"].combine_chunks()
     last = pc.not_equal(ids[:-1], ids[1:])

@@ -72,8 +72,12 @@ async def ingest(kafka, publisher=None, **knobs):
     kafka.tell(
         MODEL_DECLARED,
         ModelDeclared.caused_by(
-            "test", model="delay", at=datetime(2013, 1, 1, tzinfo=UTC), revision=1,
-            digest=declaration.digest(), declaration=declaration,
+            "test",
+            model="delay",
+            at=datetime(2013, 1, 1, tzinfo=UTC),
+            revision=1,
+            digest=declaration.digest(),
+            declaration=declaration,
         ),
     )
     await kafka.settle()
@@ -259,7 +263,10 @@ async def test_beyond_what_may_be_in_flight_senders_are_asked_to_come_back(kafka
 
 
 ENVELOPE = {
-    "specversion": "1.0", "id": "e7", "source": "/gates", "type": "flight.scheduled",
+    "specversion": "1.0",
+    "id": "e7",
+    "source": "/gates",
+    "type": "flight.scheduled",
     "time": "2013-06-13T14:45:00Z",
 }
 
@@ -272,7 +279,9 @@ async def test_a_structured_cloudevent_lends_its_id_and_time(kafka):
     (record,) = kafka.records(EVENTS)
     assert record.key == b"N1"
     assert json.loads(record.value) == {
-        "id": "e7", "time": "2013-06-13T14:45:00Z", "features": {"carrier": "UA", "minute": 5},
+        "id": "e7",
+        "time": "2013-06-13T14:45:00Z",
+        "features": {"carrier": "UA", "minute": 5},
     }
     assert dict(record.headers)["ce_source"] == b"/gates"
 
@@ -299,7 +308,9 @@ async def test_a_label_may_come_as_a_cloudevent(kafka):
     async with ingest(kafka) as client:
         await client.post("/labels/delay", json=body, headers=CLOUDEVENT)
     assert json.loads(kafka.values(LABELS)[0]) == {
-        "id": "e7", "time": "2013-06-13T14:45:00Z", "value": False,
+        "id": "e7",
+        "time": "2013-06-13T14:45:00Z",
+        "value": False,
     }
 
 
@@ -309,6 +320,7 @@ async def test_a_label_may_come_as_a_cloudevent(kafka):
         ({"source": None, "data": {}}, "source"),
         ({"specversion": "0.3", "data": {}}, "specversion"),
         ({"data_base64": "e30="}, "data_base64"),
+        ({"partitionkey": "x" * 1001, "data": {}}, "partitionkey"),
         ({}, "data"),
         ({"data": "text"}, "data"),
         ({"data": {"carrier": "UA", "minute": "5"}}, "features.minute"),

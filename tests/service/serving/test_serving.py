@@ -28,14 +28,29 @@ async def test_a_model_is_born_as_its_prior(tmp_path):
     await world.send(event(1))
     assert world.predictions == [
         {
-            "id": "e1", "time": "2023-11-14T12:00:00Z", "model": "flight-delay",
-            "version": "0.0.0", "score": 0.24, "decision": False,
-            "features": {"seats": 149, "age": 7.5}, "plan": "plan-0", "role": "stable",
+            "id": "e1",
+            "time": "2023-11-14T12:00:00Z",
+            "model": "flight-delay",
+            "version": "0.0.0",
+            "score": 0.24,
+            "decision": False,
+            "features": {"seats": 149, "age": 7.5},
+            "plan": "plan-0",
+            "role": "stable",
             "shadow": None,
         }
     ]
     assert list(world.predictions[0]) == [
-        "id", "time", "model", "version", "score", "decision", "features", "plan", "role", "shadow",
+        "id",
+        "time",
+        "model",
+        "version",
+        "score",
+        "decision",
+        "features",
+        "plan",
+        "role",
+        "shadow",
     ]
     prediction_type(declaration()).model_validate_json(world.records[0].value)
 
@@ -130,6 +145,23 @@ async def test_a_withdrawn_version_decides_nothing_from_receipt_on(tmp_path):
     assert [(p["version"], p["plan"]) for p in world.predictions] == [("0.0.0", "plan-2")]
 
 
+async def test_a_version_withdrawn_while_it_scores_does_not_decide(tmp_path):
+    class Slow:
+        def prepare(self, artifact, trial): ...
+
+        async def open(self, artifact, trial):
+            if world.revision == 2:
+                world.release(plan(2, "0.0.0", None, withdrawn="1.0.0"))
+                for table, positions in world.kafka._tables:
+                    world.kafka._feed(table, positions)
+            return load(linear(1))
+
+    world = World(tmp_path, library=Slow()).born()
+    world.release(plan(1, "1.0.0", "a" * 64), lead_ms=0)
+    await world.send(event(1))
+    assert [(p["version"], p["plan"]) for p in world.predictions] == [("0.0.0", "plan-2")]
+
+
 async def test_events_wait_for_declaration_and_plan(tmp_path):
     world = World(tmp_path)
     await world.send(event(1))
@@ -154,8 +186,15 @@ async def test_an_older_revision_changes_nothing(tmp_path):
 async def test_two_per_cent_poison_is_parked_alone(tmp_path):
     world = World(tmp_path, partitions=4).born()
     world.promote("1.0.0", linear(0, seats=1.0))
-    poison = [None, b"", b"\xff", b'{"id":5,"time":"t","features":{}}', b'{"id":"x","time":"t"}',
-              b'{"id":"x","time":"t","features":[1]}', b'{"id":"x","time":"t","features":{}} {}']
+    poison = [
+        None,
+        b"",
+        b"\xff",
+        b'{"id":5,"time":"t","features":{}}',
+        b'{"id":"x","time":"t"}',
+        b'{"id":"x","time":"t","features":[1]}',
+        b'{"id":"x","time":"t","features":{}} {}',
+    ]
     for number in range(500):
         value = poison[number // 50 % 7] if number % 50 == 7 else event(number)
         world.append(value, key=str(number).encode())
@@ -214,7 +253,9 @@ async def test_a_model_that_never_answers_is_given_up(tmp_path, caplog):
     text = files["model.txt"].decode()
     # Of the same length, because the file tells the sizes of its trees.
     round_and_round = re.sub(
-        r"(?m)^(left|right)_child=(.+)$", lambda m: f"{m[1]}_child=" + re.sub(r"\S", "0", m[2]), text
+        r"(?m)^(left|right)_child=(.+)$",
+        lambda m: f"{m[1]}_child=" + re.sub(r"\S", "0", m[2]),
+        text,
     )
     files["model.txt"] = round_and_round.encode()
     world.promote("1.0.0", files)

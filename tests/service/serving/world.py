@@ -22,7 +22,7 @@ from contracts.registry import (
     ReleaseChanged,
     VersionRef,
 )
-from services.serving.app import parts
+from services.serving.app import assembled
 from services.serving.settings import Settings
 from shared.artifacts import Artifacts
 from shared.kafka import Consumer, Record
@@ -87,8 +87,12 @@ def event(number: int, seats: Any = 149, age: Any = 7.5) -> dict[str, Any]:
 def plan(number: int, version: str, artifact: str | None, withdrawn: str | None = None) -> Plan:
     """A plan with a stable version and nothing else."""
     stable = VersionRef(
-        version=version, algorithm="linear" if artifact else "prior", artifact=artifact,
-        trained_at=None, loss=None, loss_sd=None,
+        version=version,
+        algorithm="linear" if artifact else "prior",
+        artifact=artifact,
+        trained_at=None,
+        loss=None,
+        loss_sd=None,
     )
     return Plan(plan_id=f"plan-{number}", stable=stable, withdrawn=withdrawn)
 
@@ -97,13 +101,20 @@ class World:
     """The service, its Kafka and its artifacts."""
 
     def __init__(
-        self, folder: Path, partitions: int = 1, kafka: MemoryKafka | None = None, **settings: Any
+        self,
+        folder: Path,
+        partitions: int = 1,
+        kafka: MemoryKafka | None = None,
+        library: Any = None,
+        **settings: Any,
     ) -> None:
         self.kafka = kafka or MemoryKafka(partitions=partitions)
         self.artifacts = Artifacts(folder / "artifacts")
-        self.parts = parts(
-            Settings(prefix="test.", state=folder, **settings), telemetry("serving"),
+        self.parts, self.routes = assembled(
+            Settings(prefix=self.kafka.names.prefix, state=folder, **settings),
+            telemetry("serving"),
             publisher=self.kafka,
+            library=library,
         )
         self.consumer = next(part for part in self.parts if isinstance(part, Consumer))
         self.kafka.attach(*self.parts)
@@ -113,7 +124,11 @@ class World:
     def declare(self, of: Declaration | None = None, revision: int = 1) -> None:
         of = of or declaration()
         event = ModelDeclared.caused_by(
-            f"test/{revision}", model=MODEL, at=NOON, revision=revision, digest=of.digest(),
+            f"test/{revision}",
+            model=MODEL,
+            at=NOON,
+            revision=revision,
+            digest=of.digest(),
             declaration=of,
         )
         self.kafka.tell(MODEL_DECLARED, event)
@@ -122,8 +137,14 @@ class World:
         """Publish a plan, with the history that the registry would write."""
         self.revision += 1
         changed = ReleaseChanged.caused_by(
-            f"test/{self.revision}", model=MODEL, at=NOON, revision=self.revision, plan=next_plan,
-            lead_ms=lead_ms, history=tuple(self.history), reason="test",
+            f"test/{self.revision}",
+            model=MODEL,
+            at=NOON,
+            revision=self.revision,
+            plan=next_plan,
+            lead_ms=lead_ms,
+            history=tuple(self.history),
+            reason="test",
         )
         self.kafka.tell(RELEASE_CHANGED, changed)
         effective = datetime.fromtimestamp((self.kafka.now_ms + lead_ms) / 1000, UTC)

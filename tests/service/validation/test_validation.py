@@ -13,8 +13,10 @@ from tests.service.validation.world import NOON, World, declaration, event, labe
 
 async def test_a_good_event_goes_on_byte_for_byte():
     world = started()
-    raw = b' { "time":"2023-11-14T12:00:00.000+00:00", "id": "e\\u00e9", "features": {"seats": 149,' \
-          b' "age": 7.50, "carrier": "UA", "weekend": false} }'
+    raw = (
+        b' { "time":"2023-11-14T12:00:00.000+00:00", "id": "e\\u00e9", "features": {"seats": 149,'
+        b' "age": 7.50, "carrier": "UA", "weekend": false} }'
+    )
     await world.send(raw, key=b"UA", headers=[("mine", b"1"), ("empty", None), ("raw", b"\xff")])
     (record,) = world.validated
     headers = dict(record.headers)
@@ -58,24 +60,49 @@ BAD = {
     "NaN": (event(age=float("nan")), "features.age: Input should be a finite number (got NaN)"),
     "infinity": (event(age=float("-inf")), "features.age: Input should be a finite number"),
     "1e999": (json.dumps(event()).replace("7.5", "1e999").encode(), "features.age: Input should"),
-    "text for a number": (event(seats="149"), 'features.seats: Input should be a valid integer (got "149")'),
+    "text for a number": (
+        event(seats="149"),
+        'features.seats: Input should be a valid integer (got "149")',
+    ),
     "float for an int": (event(seats=149.5), "features.seats: Input should be a valid integer"),
-    "bool for an int": (event(seats=True), "features.seats: Input should be a valid integer (got true)"),
-    "too large": (event(seats=900), "features.seats: Input should be less than or equal to 600 (got 900)"),
-    "unknown category": (event(carrier="XX"), "features.carrier: Input should be 'UA' or 'VX' (got \"XX\")"),
-    "null where none may be": (event(seats=None), "features.seats: Input should be a valid integer (got null)"),
+    "bool for an int": (
+        event(seats=True),
+        "features.seats: Input should be a valid integer (got true)",
+    ),
+    "too large": (
+        event(seats=900),
+        "features.seats: Input should be less than or equal to 600 (got 900)",
+    ),
+    "unknown category": (
+        event(carrier="XX"),
+        "features.carrier: Input should be 'UA' or 'VX' (got \"XX\")",
+    ),
+    "null where none may be": (
+        event(seats=None),
+        "features.seats: Input should be a valid integer (got null)",
+    ),
     "unknown feature": (event(wheels=4), "features.wheels: Extra inputs are not permitted"),
     "missing feature": (
-        {**event(), "features": {"seats": 1}}, "features.carrier: Field required; features.weekend: Field required"
+        {**event(), "features": {"seats": 1}},
+        "features.carrier: Field required; features.weekend: Field required",
     ),
     "name twice": (
         json.dumps(event()).replace('"seats": 149', '"seats": 1, "seats": 149').encode(),
         "seats: the name occurs twice",
     ),
     "no time zone": (event(time="2023-11-14T12:00:00"), "time: Input should have timezone info"),
-    "number for a time": ({**event(), "time": 1700000000}, "time: Input should be a valid datetime"),
-    "future": (event(time="2030-01-01T00:00:00Z"), "time: 2030-01-01T00:00:00+00:00 lies 2239 days"),
-    "before time": (event(time="0001-01-01T00:00:00+14:00"), "time: 0001-01-01T00:00:00+14:00 lies before"),
+    "number for a time": (
+        {**event(), "time": 1700000000},
+        "time: Input should be a valid datetime",
+    ),
+    "future": (
+        event(time="2030-01-01T00:00:00Z"),
+        "time: 2030-01-01T00:00:00+00:00 lies 2239 days",
+    ),
+    "before time": (
+        event(time="0001-01-01T00:00:00+14:00"),
+        "time: 0001-01-01T00:00:00+14:00 lies before",
+    ),
     "empty id": ({**event(), "id": ""}, "id: String should have at least 1 character"),
     "number for an id": ({**event(), "id": 5}, "id: Input should be a valid string (got 5)"),
 }
@@ -163,12 +190,18 @@ async def test_a_corrected_label_passes_and_its_copies_do_not():
     assert world.quarantined == []
 
 
-async def test_a_mark_is_set_only_when_the_output_is_safe():
-    world = started()
+async def test_a_mark_is_set_only_when_the_output_is_safe(monkeypatch):
+    world, published = started(), []
+    remember = world.memory.remember
+
+    async def remembered(entries):
+        published.append(len(world.validated))
+        await remember(entries)
+
+    monkeypatch.setattr(world.memory, "remember", remembered)
     world.kafka.failures.append(Transient("broker away"))
     await world.send(event(1))
-    assert world.memory.calls == ["recall", "remember"]
-    assert len(world.validated) == 1
+    assert published == [1]
 
 
 async def test_redelivery_yields_nothing_new():
@@ -237,8 +270,11 @@ async def test_two_per_cent_poison_is_all_found_and_nothing_else():
 async def test_quality_is_told_when_the_window_closes_and_again_when_it_changes():
     world = started()
     await world.send(
-        event(1, "2023-11-14T10:00:00Z"), event(2, "2023-11-14T10:30:00Z", age=None),
-        event(1, "2023-11-14T10:00:00Z"), event(3, "2023-11-14T10:59:00Z", seats=0), b"garbage",
+        event(1, "2023-11-14T10:00:00Z"),
+        event(2, "2023-11-14T10:30:00Z", age=None),
+        event(1, "2023-11-14T10:00:00Z"),
+        event(3, "2023-11-14T10:59:00Z", seats=0),
+        b"garbage",
     )
     await world.send(event(4, "2023-11-14T11:29:00Z"))
     assert world.kafka.events(QUALITY_MEASURED) == []

@@ -48,7 +48,11 @@ def declaration(**spec: Any) -> Declaration:
 def declared(of: Declaration, revision: int = 1) -> ModelDeclared:
     """The event that declares it."""
     return ModelDeclared.caused_by(
-        f"test/{revision}", model=of.name, at=NOON, revision=revision, digest=of.digest(),
+        f"test/{revision}",
+        model=of.name,
+        at=NOON,
+        revision=revision,
+        digest=of.digest(),
         declaration=of,
     )
 
@@ -100,8 +104,10 @@ class World:
         self.kafka, self.memory = kafka or MemoryKafka(partitions=partitions), DictMemory()
         self.kafka.now_ms = START_MS
         own = parts(
-            Settings(prefix="test.", **settings), telemetry("validation"),
-            publisher=self.kafka, memory=self.memory,
+            Settings(prefix="test.", **settings),
+            telemetry("validation"),
+            publisher=self.kafka,
+            memory=self.memory,
         )
         self.consumer = next(part for part in own if isinstance(part, Consumer))
         self.kafka.attach(*own)
@@ -110,7 +116,10 @@ class World:
         self.kafka.tell(MODEL_DECLARED, declared(of, revision))
 
     async def send(
-        self, *values: Any, labels: bool = False, key: bytes | None = None,
+        self,
+        *values: Any,
+        labels: bool = False,
+        key: bytes | None = None,
         headers: Sequence[tuple[str, Any]] = (),
     ) -> None:
         """Append records as a user would, and let the service take them."""

@@ -21,7 +21,11 @@ def test_regression_decides_nothing():
 
 
 def test_scores_that_are_no_numbers_are_found():
-    assert Rule("binary", 0.5).usable(np.array([0.1, np.nan, np.inf])).tolist() == [True, False, False]
+    assert Rule("binary", 0.5).usable(np.array([0.1, np.nan, np.inf])).tolist() == [
+        True,
+        False,
+        False,
+    ]
     rule = Rule("multiclass", 0.5, ("a", "b"))
     assert rule.usable(np.array([[0.5, np.nan], [0.5, 0.5]])).tolist() == [False, True]
 
@@ -35,7 +39,13 @@ def test_scores_of_the_wrong_shape_are_refused(shape):
 def test_trial_rows_stand_at_the_edges():
     features = [
         {"name": "seats", "type": "int", "min": 1.0, "max": 600.0, "categories": None},
-        {"name": "carrier", "type": "category", "min": None, "max": None, "categories": ("UA", "VX")},
+        {
+            "name": "carrier",
+            "type": "category",
+            "min": None,
+            "max": None,
+            "categories": ("UA", "VX"),
+        },
         {"name": "free", "type": "category", "min": None, "max": None, "categories": None},
         {"name": "weekend", "type": "bool", "min": None, "max": None, "categories": None},
     ]

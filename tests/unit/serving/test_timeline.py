@@ -17,7 +17,12 @@ def versions(timeline: Timeline, *times: float) -> list[str]:
 def test_a_plan_holds_from_its_time_on_until_the_next():
     timeline = Timeline.of([(FROM_THE_BEGINNING, PRIOR), (100, FIRST), (200, SECOND)])
     assert versions(timeline, 0, 99, 100, 199, 200, 1e15) == [
-        "0.0.0", "0.0.0", "1.0.0", "1.0.0", "1.0.1", "1.0.1",
+        "0.0.0",
+        "0.0.0",
+        "1.0.0",
+        "1.0.0",
+        "1.0.1",
+        "1.0.1",
     ]
 
 

@@ -1,0 +1,189 @@
+"""A small world for training: a declaration, outcomes of a known truth, and the service around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contracts.declaration import Declaration
+from contracts.performance import DRIFT_DETECTED, DriftDetected
+from contracts.registry import (
+    MODEL_DECLARED,
+    RELEASE_CHANGED,
+    ModelDeclared,
+    Plan,
+    ReleaseChanged,
+    VersionRef,
+)
+from contracts.training import Dataset, Evaluation, Interval
+from services.training.app import parts
+from services.training.handlers.running import Pulse, Runs
+from services.training.ports import Job, Result, RunFailed
+from services.training.settings import Settings
+from shared.kafka import Consumer, Position
+from tests.doubles import MemoryKafka, telemetry
+
+MODEL = "toy"
+TOPIC = f"test.data.{MODEL}.outcomes.v1"
+START = datetime(2013, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def declaration(task: str = "binary", **spec: Any) -> Declaration:
+    """Declare a model of four features."""
+    document = {
+        "apiVersion": "driftwheel/v1",
+        "kind": "Model",
+        "metadata": {"name": MODEL},
+        "spec": {
+            "task": task,
+            "features": {
+                "x": {"type": "float", "nullable": True},
+                "n": {"type": "int"},
+                "place": {"type": "category"},
+                "open": {"type": "bool"},
+            },
+            "label": {"name": "y", "horizon": "36h"},
+            "slices": ["place", "open"],
+            "retraining": {"min_labels": 100, "max_age": "56d", "cooldown": "7d"},
+            "gates": {"slice_rows": 50},
+            **spec,
+        },
+    }
+    return Declaration.model_validate_json(json.dumps(document))
+
+
+def outcomes(
+    task: str, count: int, *, first: int = 0, per_day: int = 100, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Draw outcomes whose label depends on x and place."""
+    rng = np.random.default_rng([seed, first])
+    made = []
+    for number in range(first, first + count):
+        x, place = round(float(rng.normal()), 4), str(rng.choice(["here", "there"]))
+        drive = 2 * x + (1.5 if place == "there" else 0.0)
+        noisy = drive + float(rng.logistic())
+        label: Any = {
+            "binary": noisy > 0,
+            "regression": round(noisy, 4),
+            "multiclass": "low" if noisy < -1 else "mid" if noisy < 2 else "high",
+        }[task]
+        time = START + number * DAY / per_day
+        made.append({
+            "id": f"e{number}", "time": time.isoformat(), "model": MODEL, "version": "0.0.0",
+            "score": [0.3, 0.3, 0.4] if task == "multiclass" else 0.5,
+            "decision": {"binary": False, "multiclass": "high"}.get(task),
+            "features": {"x": x if number % 11 else None, "n": number % 7, "place": place,
+                         "open": number % 2 == 0},
+            "label": label, "label_time": (time + DAY / 6).isoformat(), "status": "labelled",
+            "loss": 0.7, "shadow": None,
+        })
+    return made
+
+
+def result(job: Job) -> Result:
+    """Make what a successful run would bring."""
+    nothing = Interval(mean=0.0, low=0.0, high=0.0, confidence=0.95)
+    dataset = Dataset(uri=job.uri, version=job.version, rows=10, start=START, end=job.until,
+                      digest="d" * 64)
+    evaluation = Evaluation(
+        metric="log_loss", rows=5, start=START, end=job.until, digest="e" * 64,
+        candidate_loss=0.4, champion_version=job.champion.version, champion_loss=0.5,
+        prior_loss=0.6, difference=nothing, predicted=0.5, observed=0.5, loss_sd=0.1, slices=(),
+    )
+    return Result(artifact="a" * 64, algorithm="linear", dataset=dataset, trials=(),
+                  evaluation=evaluation, seconds=1.0)
+
+
+class FakeLauncher:
+    """Notes jobs; brings a result, or fails with `failure`."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.failure: str | None = None
+
+    async def run(self, job: Job) -> Result:
+        """Answer at once."""
+        self.jobs.append(job)
+        if self.failure:
+            raise RunFailed(self.failure)
+        return result(job)
+
+
+class World:
+    """The service on a Kafka in memory, and a state folder that survives it."""
+
+    def __init__(self, state: Path, declared: Declaration | None = None) -> None:
+        self.state, self.kafka = state, MemoryKafka()
+        self.launcher = FakeLauncher()
+        self.declared = declared or declaration()
+        self.declare(self.declared)
+        self.restart()
+
+    def restart(self) -> None:
+        """Lose everything in memory, and all commits."""
+        old, self.kafka = self.kafka, MemoryKafka()
+        self.kafka.logs = old.logs
+        settings = Settings(state=self.state, prefix="test.")
+        made = parts(settings, telemetry("training"), publisher=self.kafka, launcher=self.launcher)
+        self.kafka.attach(*made)
+        found = {type(part): part for part in made}
+        self.consumer: Consumer = found[Consumer]
+        self.pulse: Pulse = found[Pulse]
+        self.runs: Runs = found[Runs]
+        self.store = self.pulse.store
+
+    def declare(self, declared: Declaration, revision: int = 1) -> None:
+        """Tell of a declaration."""
+        self.kafka.tell(MODEL_DECLARED, ModelDeclared.caused_by(
+            f"declare {revision}", model=MODEL, at=START, revision=revision,
+            digest=declared.digest(), declaration=declared,
+        ))
+
+    def release(self, version: str, trained_at: datetime, revision: int = 1) -> None:
+        """Tell of a new champion."""
+        champion = VersionRef(version=version, algorithm="linear", artifact="c" * 64,
+                              trained_at=trained_at, loss=0.5, loss_sd=0.1)
+        self.kafka.tell(RELEASE_CHANGED, ReleaseChanged.caused_by(
+            f"release {revision}", model=MODEL, at=trained_at, revision=revision,
+            plan=Plan(plan_id=str(revision), stable=champion), reason="",
+        ))
+
+    def drift(self, version: str, distinct: str = "1") -> DriftDetected:
+        """Tell of drift."""
+        event = DriftDetected.caused_by(
+            f"window {distinct}", model=MODEL, at=START + 30 * DAY, version=version,
+            window={"start": START, "end": START + DAY}, detector="loss", evidence=9.0, level=5.0,
+            since=START, blamed=(), summary="loss is up",
+        )
+        self.kafka.tell(DRIFT_DETECTED, event)
+        return event
+
+    def append(self, rows: Iterable[dict[str, Any]], topic: str = TOPIC) -> None:
+        """Append outcomes to the log."""
+        for row in rows:
+            self.kafka.append(topic, json.dumps(row).encode(), key=row["id"].encode())
+
+    async def settle(self) -> None:
+        """Deliver, beat once, and let runs end."""
+        await self.kafka.settle()
+        await self.pulse.beat()
+        await self.kafka.settle()
+        await self.runs.finish()
+        await self.kafka.settle()
+
+    async def hear(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Append outcomes and settle."""
+        self.append(rows)
+        await self.settle()
+
+
+def position(topic: str, partition: int = 0) -> Position:
+    """Name a partition."""
+    return Position(topic, partition)
+
