@@ -36,6 +36,8 @@ DATA_TOPICS = (
 )
 
 Status: TypeAlias = Literal["labelled", "unlabelled", "corrected"]
+# Whole numbers beyond are not exact in a float64 column.
+LARGEST = 2**53
 EventId = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -123,8 +125,11 @@ def _field(feature: Feature) -> Any:
     elif feature.type == "bool":
         kind = bool
     else:
-        number = int if feature.type == "int" else float
-        kind = Annotated[number, Field(ge=feature.min, le=feature.max)]
+        low, high = feature.min, feature.max
+        if feature.type == "int":
+            low = -LARGEST if low is None else low
+            high = LARGEST if high is None else high
+        kind = Annotated[int if feature.type == "int" else float, Field(ge=low, le=high)]
     return (kind | None, None) if feature.nullable else (kind, ...)
 
 

@@ -13,7 +13,7 @@ from driftwheel.errors import (
 )
 from driftwheel.messages import Answer, Outcome, Prediction, Record, Shadow
 from driftwheel.stream import Stream
-from driftwheel.sync import SyncClient
+from driftwheel.sync import SyncClient, SyncStream
 
 __all__ = [
     "Answer",
@@ -31,5 +31,6 @@ __all__ = [
     "Shadow",
     "Stream",
     "SyncClient",
+    "SyncStream",
     "Unreachable",
 ]

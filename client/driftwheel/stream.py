@@ -20,8 +20,8 @@ Start = Literal["beginning", "end"] | int
 class Stream(Generic[T]):
     """The records of some topics, in log order within each partition.
 
-    Iterate over it directly, or enter it first where the moment counts: from then on nothing is
-    missed.
+    Iterate over it directly where it is read to its end. Enter it first where the loop is left
+    early, or where the moment counts: from then on nothing is missed.
 
     >>> async with client.predictions("flight-delay") as predictions:
     ...     await client.publish("flight-delay", events)
@@ -91,8 +91,8 @@ class Stream(Generic[T]):
                     yield item
 
     async def batch(self) -> list[T]:
-        """Wait for the next records; empty when the stream has ended."""
-        while self.follow or await self._unread():
+        """Wait for the next records; empty when the stream has ended or was left."""
+        while self._consumer is not None and (self.follow or await self._unread()):
             if items := await self._read():
                 return items
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -68,15 +68,15 @@ class SyncClient:
 
     def predictions(
         self, model: str, from_beginning: bool = False, follow: bool = True
-    ) -> Iterator[Prediction]:
+    ) -> SyncStream[Prediction]:
         """See `Client.predictions`; reading begins now, not with the first iteration."""
-        return self._iterate(self._client.predictions(model, from_beginning, follow))
+        return SyncStream(self._run, self._client.predictions(model, from_beginning, follow))
 
     def outcomes(
         self, model: str, from_beginning: bool = False, follow: bool = True
-    ) -> Iterator[Outcome]:
+    ) -> SyncStream[Outcome]:
         """See `Client.outcomes`; reading begins now, not with the first iteration."""
-        return self._iterate(self._client.outcomes(model, from_beginning, follow))
+        return SyncStream(self._run, self._client.outcomes(model, from_beginning, follow))
 
     def declaration(self, model: str) -> Mapping[str, Any]:
         """See `Client.declaration`."""
@@ -121,16 +121,39 @@ class SyncClient:
             future.cancel()  # Ctrl-C ends the work too
             raise
 
-    def _iterate(self, stream: Stream[T]) -> Iterator[T]:
-        self._run(stream.__aenter__())
-        return self._items(stream)
 
-    def _items(self, stream: Stream[T]) -> Iterator[T]:
-        try:
-            while batch := self._run(stream.batch()):
-                yield from batch
-        finally:
-            self._run(stream.__aexit__())
+class SyncStream(Iterator[T]):
+    """A stream that is read without async, from the moment it was made.
+
+    Close it, or use it in a `with` statement, where the loop is left early.
+    """
+
+    def __init__(self, run: Callable[[Coroutine[Any, Any, Any]], Any], stream: Stream[T]) -> None:
+        self._run, self._stream = run, stream
+        self._items: Iterator[T] = iter(())
+        run(stream.__aenter__())
+
+    def __enter__(self) -> Self:
+        """Return the stream itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Disconnect."""
+        self.close()
+
+    def __next__(self) -> T:
+        """Wait for the next item."""
+        for item in self._items:
+            return item
+        self._items = iter(self._run(self._stream.batch()))
+        for item in self._items:
+            return item
+        self.close()
+        raise StopIteration
+
+    def close(self) -> None:
+        """Disconnect; may be called twice."""
+        self._run(self._stream.__aexit__())
 
 
 def _chunks(items: Iterable[Publishable]) -> Iterator[list[Publishable]]:

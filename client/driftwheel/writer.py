@@ -119,9 +119,11 @@ async def connect(client: Any, endpoints: Endpoints) -> None:
     """
     try:
         await client.start()
-    except (KafkaError, OSError) as error:
+    except BaseException as error:
         # The admin client spells it differently from the others.
         await (client.close() if hasattr(client, "close") else client.stop())
+        if not isinstance(error, KafkaError | OSError):
+            raise
         raise Unreachable(
             f"Kafka at {endpoints.kafka} ({endpoints.origin}) does not answer. "
             "Start it with `driftwheel up`, or look with `driftwheel doctor`."

@@ -11,7 +11,6 @@ from itertools import islice
 
 from driftwheel import Client
 from driftwheel.messages import Record
-
 from examples.stream import Day, Message
 
 SLOTS = 24

@@ -11,8 +11,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
-from driftwheel.facts import Fact
 
+from driftwheel.facts import Fact
 from examples.demo.ground import Ground
 from examples.demo.ledger import Ledger
 

@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from driftwheel import Client
-from driftwheel.declarations import Declaration
 from rich.console import Console
 from rich.live import Live
 
+from driftwheel import Client
+from driftwheel.declarations import Declaration
 from examples.demo.ground import DemoError, Ground
 from examples.demo.ledger import Cost, Ledger
 from examples.demo.memory import Memory

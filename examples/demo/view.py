@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from driftwheel.words import sentence
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from driftwheel.words import sentence
 from examples.demo.play import Progress
 from examples.demo.reading import Books
 

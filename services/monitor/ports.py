@@ -107,8 +107,10 @@ class Store(Protocol):
         """Fetch how far a partition has come; None where the store does not know (any more)."""
         ...
 
-    async def place(self, model: str, partition: int, places: Places) -> None:
-        """Set how far a partition has come, keeping its windows where there are any."""
+    async def place(
+        self, model: str, partition: int, places: Places, windows: bytes | None = None
+    ) -> None:
+        """Set how far a partition has come, and its windows in the same write; None keeps them."""
         ...
 
     async def keep(self, model: str, batches: Sequence[Arrived]) -> list[list[bytes] | None]:

@@ -248,7 +248,7 @@ class Work:
         if _size(record) > self.policy.largest_record:
             # Kafka would not take it a second time: say at least where it lies.
             key, value, headers = None, None, ()
-        return Message(topic, key, value, headers + written(about), cause=record)  # type: ignore[arg-type]
+        return Message(topic, key, value, headers + written(about), cause=record)
 
     def _measured(self, partition: int, book: Book, start: int, tally: Tally) -> QualityMeasured:
         window = Window(start=_time(start), end=_time(start + self.width))

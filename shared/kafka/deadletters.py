@@ -22,4 +22,4 @@ def dead_letter(parked: Parked) -> Message:
     }
     headers = tuple((name, str(value).encode()) for name, value in about.items())
     original = tuple((name, value if value is not None else b"") for name, value in record.headers)
-    return Message(record.topic + DEAD_LETTERS, record.key, record.value, (*original, *headers))  # type: ignore[arg-type]
+    return Message(record.topic + DEAD_LETTERS, record.key, record.value, (*original, *headers))

@@ -42,7 +42,7 @@ class Message:
     """
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
     cause: Record | None = None

@@ -54,10 +54,13 @@ class Producer:
     def __init__(self, kafka: str) -> None:
         self.kafka = kafka
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect."""
-        if self._producer is None:
+        async with self._starting:
+            if self._producer is not None:
+                return
             producer = AIOKafkaProducer(
                 bootstrap_servers=self.kafka,
                 acks="all",

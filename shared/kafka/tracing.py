@@ -13,13 +13,17 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from shared.kafka.message import Message, Record
 
 TRACEPARENT = "traceparent"
-SAMPLED = b"-01"
 PROPAGATOR = TraceContextTextMapPropagator()
 
 
 def traceparent_of(record: Record) -> bytes | None:
     """Read the trace context a record came with."""
     return next((value for key, value in record.headers if key == TRACEPARENT), None)
+
+
+def _sampled(traceparent: bytes) -> bool:
+    """Read the lowest bit of the flags, the last two hexadecimal digits."""
+    return traceparent[-1:] in b"13579bdf" and len(traceparent) == 55
 
 
 class Spans:
@@ -34,7 +38,7 @@ class Spans:
         tracer = trace.get_tracer("driftwheel")
         for record in self.records:
             parent = traceparent_of(record)
-            if parent is not None and parent.endswith(SAMPLED):
+            if parent is not None and _sampled(parent):
                 context = PROPAGATOR.extract({TRACEPARENT: parent.decode("ascii", "replace")})
                 span = tracer.start_span(f"{self.service} {record.topic}", context)
                 self._spans[id(record)] = span

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -27,6 +28,21 @@ class Endless:
 def ingest(kafka: MemoryKafka, _: Path) -> Sequence[Part]:
     """Hear declarations only."""
     return _parts("ingest", kafka, prefix=kafka.names.prefix)
+
+
+def monitor(kafka: MemoryKafka, _: Path) -> Sequence[Part]:
+    """Keep labels and windows in memory, under a clock that stands still."""
+    from tests.service.monitor.store import MemoryStore
+    from tests.service.monitor.world import MemoryLog
+
+    return _parts(
+        "monitor",
+        kafka,
+        prefix=kafka.names.prefix,
+        store=MemoryStore(),
+        log=MemoryLog(kafka),
+        clock=lambda: datetime(2023, 11, 15, tzinfo=UTC),
+    )
 
 
 def registry(kafka: MemoryKafka, _: Path) -> Sequence[Part]:
@@ -55,7 +71,7 @@ def validation(kafka: MemoryKafka, _: Path) -> Sequence[Part]:
 
 
 SUBJECTS: dict[str, Callable[[MemoryKafka, Path], Sequence[Part]]] = {
-    make.__name__: make for make in (ingest, registry, serving, training, validation)
+    make.__name__: make for make in (ingest, monitor, registry, serving, training, validation)
 }
 
 

@@ -6,11 +6,6 @@ from datetime import UTC, datetime
 from typing import get_args
 
 import pytest
-from driftwheel import Endpoints, messages
-from driftwheel.client import _record
-from driftwheel.conversion import Columns, Conversion
-from driftwheel.facts import ANSWERS, REJECTED
-from driftwheel.words import FACTS, SUBJECTS
 
 from contracts import registry
 from contracts.data import DATA_TOPICS, event_type, label_type, outcome_type, prediction_type
@@ -24,6 +19,11 @@ from contracts.registry import (
     RegistryCommand,
 )
 from contracts.training import TRAINING_DECIDED
+from driftwheel import Endpoints, messages
+from driftwheel.client import _record
+from driftwheel.conversion import Columns, Conversion
+from driftwheel.facts import ANSWERS, REJECTED
+from driftwheel.words import FACTS, SUBJECTS
 
 AT = datetime(2013, 6, 13, 14, 45, tzinfo=UTC)
 FEATURES = {

@@ -36,8 +36,19 @@ class Replay:
         self.given = {where: len(log) for where, log in self.kafka.logs.items()}
         # Plans of the examples have long been in force.
         self.kafka.now_ms += DAY_MS
+        await self.assign()
         await self.kafka.settle()
         return self
+
+    async def assign(self):
+        """Give every consumer all partitions, and let it say where it reads from."""
+        for table, positions in self.kafka._tables:
+            self.kafka._feed(table, positions)
+        for consumer, positions in self.kafka._consumers:
+            routes = [route for route, _ in consumer.routes]
+            own = [at for at in self.kafka.logs if any(r.fullmatch(at.topic) for r in routes)]
+            for hook in consumer.positioning:
+                positions.update(await hook(frozenset(own)))
 
     def real(self, card):
         names, model = self.kafka.names, reference().name

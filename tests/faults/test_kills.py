@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 from deltalake import DeltaTable
-from driftwheel import Client
 
+from driftwheel import Client
+from driftwheel.declarations import Declaration
 from examples.demo.ground import attached_ground
 from examples.demo.ledger import Ledger
 from examples.demo.play import Progress, play
@@ -40,12 +41,13 @@ async def test_kill_minus_nine_of_each_service_in_turn_loses_nothing(platform: P
 
 async def _twenty_days_with_kills(platform: Platform) -> Books:
     ground = attached_ground(platform.folder)
-    await Client(kafka=ground.kafka, prefix=ground.prefix).apply(FLIGHTS.declaration.read_text())
     ledger = Ledger(FLIGHTS.patience, _midnight(FIRST), FLIGHTS.cost)
     books, progress = Books(ground, MODEL, ledger), Progress()
+    client = Client(kafka=ground.kafka, prefix=ground.prefix)
+    await client.apply(Declaration(FLIGHTS.declaration).content)
     reading = asyncio.create_task(books.keep())
     try:
-        playing = asyncio.create_task(play(ground, MODEL, FLIGHTS.replay(FIRST, LAST), 1, progress))
+        playing = asyncio.create_task(play(client, MODEL, FLIGHTS.replay(FIRST, LAST), 1, progress))
         for number, name in enumerate(SERVICES):
             await eventually(f"day {2 + 3 * number}", _reached(progress, 2 + 3 * number), 120)
             platform.kill(name)
@@ -56,6 +58,7 @@ async def _twenty_days_with_kills(platform: Platform) -> Books:
 
         await eventually("everything is answered and every matured label joined", settled, 90)
     finally:
+        await client.close()
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await reading

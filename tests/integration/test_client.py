@@ -10,6 +10,8 @@ import httpx
 import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer
+from typer.testing import CliRunner
+
 from driftwheel import (
     Client,
     Invalid,
@@ -22,8 +24,6 @@ from driftwheel import (
     SyncClient,
 )
 from driftwheel.cli import app as commands
-from typer.testing import CliRunner
-
 from services.ingest.app import build as build_ingest
 from services.ingest.settings import Settings as IngestSettings
 from services.registry.app import build as build_registry
@@ -210,6 +210,9 @@ async def test_the_synchronous_client_does_the_same(real, names, registry, clien
             new.close()
             old = sync.predictions("delay", from_beginning=True, follow=False)
             assert {p.id for p in old} == found
+            assert list(old) == []
+            with sync.outcomes("delay"):
+                pass
             with pytest.raises(Refused):
                 sync.command("nothing", {"kind": "train"})
             return sorted(found)
@@ -277,9 +280,7 @@ async def test_the_command_line_from_declaration_to_decisions(registry, command,
     assert any(group.endswith("registry") for group in found["lag"])
 
 
-async def test_a_file_is_published_and_its_bad_rows_are_reported(
-    registry, client, command, tmp_path
-):
+async def test_bad_rows_of_a_file_are_reported(registry, client, command, tmp_path):
     await client.apply(DECLARATION)
     await declared(client)
     file = tmp_path / "flights.csv"

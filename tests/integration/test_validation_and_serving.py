@@ -89,16 +89,17 @@ async def test_events_before_their_declaration_a_promotion_and_a_restart(real, n
     kafka, redis = real
     await prepare(kafka, names)
     topic = names.data(EVENTS, MODEL)
-    first = [json.dumps(event(n)).encode() for n in range(500)] + [b"garbage", None]
+    first = [json.dumps(event(n)).encode() for n in range(500)] + [b"garbage", None, b"x" * 950_000]
     async with running(*services(kafka, redis, names, tmp_path)):
         await send(kafka, topic, first)
         await tell(
             kafka, names, tmp_path, Told.declare, lambda w: w.release(plan(0, "0.0.0", None))
         )
         before = await read_until(kafka, names.data(PREDICTIONS, MODEL), 500)
-        bad = await read_until(kafka, names.data(EVENTS_QUARANTINED, MODEL), 2)
+        bad = await read_until(kafka, names.data(EVENTS_QUARANTINED, MODEL), 3)
     assert {json.loads(r.value)["id"] for r in before} == {f"e{n}" for n in range(500)}
     assert {r.value for r in bad} == {b"garbage", None}
+    assert any(b"950,000 bytes" in dict(r.headers)["quarantine-reason"] for r in bad)
     assert all(r.key == json.loads(r.value)["id"].encode() for r in before)
 
     artifact = Artifacts(tmp_path / "artifacts").put(linear(1))

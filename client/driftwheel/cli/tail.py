@@ -52,8 +52,11 @@ def tail(
     async def work() -> None:
         topic = "events.quarantined" if kind is Kind.quarantined else kind.value
         left = number
-        async with client(ctx) as connected:
-            async for raw in connected.records(model, topic, start=start, follow=True):
+        async with (
+            client(ctx) as connected,
+            connected.records(model, topic, start=start, follow=True) as stream,
+        ):
+            async for raw in stream:
                 tell(raw)
                 left = left and left - 1
                 if left == 0:

@@ -98,9 +98,12 @@ class RedisStore:
         found = await self._client.hmget(self._key(model, partition), FIELDS)
         return None if found[0] is None else Places(*map(int, found))
 
-    async def place(self, model: str, partition: int, places: Places) -> None:
+    async def place(
+        self, model: str, partition: int, places: Places, windows: bytes | None = None
+    ) -> None:
         """See `ports.Store`."""
-        fields = {name: getattr(places, name) for name in FIELDS}
+        fields: dict[str, Any] = {name: getattr(places, name) for name in FIELDS}
+        fields |= {} if windows is None else {"windows": windows}
         await self._client.hset(self._key(model, partition), mapping=fields)
 
     async def keep(self, model: str, batches: Sequence[Arrived]) -> list[list[bytes] | None]:

@@ -114,6 +114,7 @@ class Windows(Struct, array_like=True):
         outcome: Measured,
         values: Mapping[str, str],
         length: int,
+        lateness: int,
     ) -> bool:
         """Add one outcome to its window.
 
@@ -124,14 +125,17 @@ class Windows(Struct, array_like=True):
             outcome: what it adds.
             values: of its slice features.
             length: of a window, microseconds.
+            lateness: allowed disorder of event times, microseconds.
 
         Returns:
-            False where the window has been told already: the outcome came too late for it.
+            False where it came too late: its window has been told, or may be by now. Which ones do
+            follows from the log alone, not from how it was cut into batches.
 
         """
-        self.newest = max(self.newest, time)
         start = start_of(time, length)
-        if start < self.closed:
+        late = start < self.closed or start + length <= self.newest - lateness
+        self.newest = max(self.newest, time)
+        if late:
             return False
         window = self.open.setdefault(start, WindowSums())
         window.through = max(window.through, offset)

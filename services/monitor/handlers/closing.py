@@ -99,7 +99,7 @@ class Closing:
         return await self.passed(payloads, partition, windows, passed)
 
     def matched(self, model: str, matched: int, unmatched: int) -> None:
-        """Count labels that found none of their predictions, and say what to do when they are many."""
+        """Count labels that found no prediction, and say what to do when they are many."""
         before = self._matched[model]
         lost, found = before[0] + unmatched, before[1] + matched
         self._matched[model] = (lost, found)

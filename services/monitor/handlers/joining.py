@@ -67,13 +67,23 @@ class Join:
         """Find the watermark of a partition's labels."""
         return self.clocks.setdefault((model, partition), LabelClock(self.patience_s))
 
-    async def ask_for_labels(self, model: str, partition: int, watermark: int) -> None:
-        """Let the labels' watermark follow the model's where no label is left to read."""
+    async def ask_for_labels(
+        self, model: str, partition: int, watermark: int
+    ) -> dict[Position, int]:
+        """Let the labels' watermark follow the model's where no label is left to read.
+
+        Returns:
+            Where to read again, if the store has lost the partition.
+
+        """
         _, labels = self.placing.positions(model, partition)
         end = (await self.log.bounds([labels]))[labels][1]
         places = await self.store.places(model, partition)
-        if places is not None and places.labels >= end:
+        if places is None:
+            return await self.replaced(model, partition)
+        if places.labels >= end:
             self.clock(model, partition).quiet(watermark, self.closing.clock().timestamp())
+        return {}
 
 
 async def keep_labels(batch: Batch, *, join: Join) -> Told:
@@ -121,10 +131,10 @@ async def publish_outcomes(batch: Batch, *, join: Join) -> Told:
         limit = min(watermark, labelled) - payloads.span
         read = read_predictions(records, payloads, told)
         due, waiting = matured(read, limit, lambda prediction: prediction.time)
-        if waiting is not None and waiting.time <= watermark - payloads.span:
-            await join.ask_for_labels(batch.model, partition, watermark)
         cursor = Cursor(partition, records, due, waiting)
         told.held |= cursor.held
+        if waiting is not None and waiting.time <= watermark - payloads.span:
+            told.held |= await join.ask_for_labels(batch.model, partition, watermark)
         if cursor.end > cursor.first:
             cursors.append(cursor)
 

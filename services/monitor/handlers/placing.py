@@ -12,7 +12,7 @@ from contracts.data import LABELS_VALIDATED, PREDICTIONS
 from services.monitor.domain.tallies import Windows, start_of
 from services.monitor.handlers.catalog import Catalog
 from services.monitor.handlers.payloads import TIMED, decoded, microseconds
-from services.monitor.ports import Counted, Log, Places, Store
+from services.monitor.ports import Log, Places, Store
 from shared.kafka import Names, Position
 
 
@@ -104,11 +104,7 @@ class Placing:
             outcomes,
             kept,
         )
-        await self.store.place(model, partition, places)
-        new = Counted(
-            partition, places.predictions, places.predictions, msgspec.msgpack.encode(windows)
-        )
-        await self.store.count(model, [new])
+        await self.store.place(model, partition, places, msgspec.msgpack.encode(windows))
         return places
 
     def _reach_ms(self, model: str) -> int:

@@ -48,9 +48,7 @@ class Rows:
     def label_times(self) -> NDArray[np.int64]:
         """When each label was known; for one that never came, when it was given up."""
         given_up = pc.add(self.table["time"], pa.scalar(self.declaration.spec.label.horizon))
-        return _microseconds(
-            pc.coalesce(self.table["label_time"], given_up.cast(TIME))
-        )
+        return _microseconds(pc.coalesce(self.table["label_time"], given_up.cast(TIME)))
 
     @cached_property
     def labels(self) -> NDArray[np.float64]:

@@ -27,6 +27,8 @@ from shared.models import load
 Report = Callable[[Mapping[str, object]], None]
 
 HALF_LIFE = 0.25
+TRIAL_ROWS = 100_000
+SELECTION_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Found:
 def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report: Report) -> Found:
     """Try every recipe, pick the simplest within noise of the best, fit it again on more rows.
 
+    The trials see evenly thinned rows where there are very many; the last fit sees them all.
+
     Args:
         fit: rows to fit the trials on.
         selection: later rows to compare them on, and to stop boosting.
@@ -85,6 +89,7 @@ def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report:
         "lightgbm": BoostedTrainer(threads),
     }
     metric = fit.declaration.spec.metric or ""
+    fit, selection = _thinned(fit, TRIAL_ROWS), _thinned(selection, SELECTION_ROWS)
     tried, trials, measured = [], [], []
     for recipe in RECIPES:
         started = time.monotonic()
@@ -107,6 +112,11 @@ def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report:
     again = _fit(trainers[recipe.algorithm], recipe, learnable, None, rounds)
     assert again is not None
     return Found(recipe, rounds, again[0].files, tuple(trials), again[1])
+
+
+def _thinned(rows: Rows, most: int) -> Rows:
+    """Take every k-th row, so that at most `most` are left."""
+    return rows.take(np.arange(0, len(rows), -(-len(rows) // most)))
 
 
 def _fit(

@@ -45,8 +45,11 @@ class MemoryStore:
     async def places(self, model, partition):
         return self.places_of.get((model, partition))
 
-    async def place(self, model, partition, places):
+    async def place(self, model, partition, places, windows=None):
+        self._trouble()
         self.places_of[model, partition] = places
+        if windows is not None:
+            self.windows_of[model, partition] = windows
 
     async def keep(self, model, batches):
         self._trouble()

@@ -108,6 +108,8 @@ class StoreBehaviour:
         assert (await claimed(placed, 10, [])).windows == b"\x00ten"
         await placed.place("m", 0, Places(11, 0))
         assert await placed.windows("m", 0) == b"\x00ten"
+        await placed.place("m", 0, Places(11, 0), b"anew")
+        assert await placed.windows("m", 0) == b"anew"
 
     async def test_counts_labels_that_are_given_up_once(self, placed):
         day = BIN_US

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from contracts.data import LABELS_VALIDATED, OUTCOMES, PREDICTIONS
 from contracts.declaration import Declaration
@@ -196,7 +197,7 @@ class World:
             for n in range(self.kafka.partitions)
         )
         for hook in join.positioning:
-            seeks = await hook(every)
+            seeks = await join.patiently(partial(hook, every))
             next(at for c, at in self.kafka._consumers if c is join).update(seeks)
 
     def declare(self, spec):

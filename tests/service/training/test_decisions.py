@@ -72,9 +72,9 @@ async def test_the_first_model_is_trained_as_soon_as_there_are_labels_enough(wor
 
 
 async def test_age_is_decided_once_per_window(tmp_path):
-    world = World(tmp_path, declaration(
-        retraining={"min_labels": 5000, "max_age": "2d", "cooldown": "7d"}
-    ))
+    world = World(
+        tmp_path, declaration(retraining={"min_labels": 5000, "max_age": "2d", "cooldown": "7d"})
+    )
     world.release("0.0.1", trained_at=START + DAY)
     await world.hear(outcomes("binary", 350))
     await world.hear(outcomes("binary", 20, first=350))
@@ -96,7 +96,9 @@ async def test_the_cooldown_holds_after_a_failed_run_too(world):
     (trained,) = world.kafka.events(MODEL_TRAINED)
     assert (trained.status, trained.reason) == ("failed", "no memory")
     assert decisions(world)[1] == (
-        "drift", "suppressed", "suppressed: cooldown, last run 3d ago, cool-down 7d",
+        "drift",
+        "suppressed",
+        "suppressed: cooldown, last run 3d ago, cool-down 7d",
     )
     await world.hear(outcomes("binary", 81, first=460, per_day=20))
     world.drift("0.0.1", "3")
@@ -117,9 +119,16 @@ async def test_drift_of_an_earlier_champion_is_suppressed(world):
 
 async def test_a_request_counts_in_event_time_whatever_the_clock_of_who_asks(world):
     await champion_of_some_days(world)
-    world.kafka.tell(TRAINING_REQUESTED, TrainingRequested.caused_by(
-        "command 1", model=MODEL, at=START + 5000 * DAY, actor="jane", reason="new data",
-    ))
+    world.kafka.tell(
+        TRAINING_REQUESTED,
+        TrainingRequested.caused_by(
+            "command 1",
+            model=MODEL,
+            at=START + 5000 * DAY,
+            actor="jane",
+            reason="new data",
+        ),
+    )
     await world.settle()
     (decided,) = world.kafka.events(TRAINING_DECIDED)
     assert decided.trigger == "request"
@@ -152,8 +161,10 @@ async def test_the_same_drift_twice_leads_to_one_decision(world):
 async def test_drift_of_an_unknown_model_is_parked(tmp_path):
     world = World(tmp_path)
     event = world.drift("0.0.1").model_copy(update={"model": "stranger"})
-    world.kafka.tell(TRAINING_REQUESTED, TrainingRequested.caused_by(
-        event, model="stranger", at=START, actor="jane", reason=""))
+    world.kafka.tell(
+        TRAINING_REQUESTED,
+        TrainingRequested.caused_by(event, model="stranger", at=START, actor="jane", reason=""),
+    )
     await world.settle()
     assert len(world.kafka.records("test.training.requested.v1.dlq")) == 1
 
@@ -162,10 +173,11 @@ class Stuck:
     """A launcher whose runs hang until let go."""
 
     def __init__(self):
-        self.jobs, self.go = [], asyncio.Event()
+        self.jobs, self.begun, self.go = [], asyncio.Event(), asyncio.Event()
 
     async def run(self, job) -> Result:
         self.jobs.append(job)
+        self.begun.set()
         await self.go.wait()
         return result(job)
 
@@ -190,11 +202,11 @@ async def test_the_loop_goes_on_while_a_run_does(world):
 async def test_an_interrupted_run_is_taken_up_after_a_restart(world):
     world.launcher = stuck = Stuck()
     world.restart()
-    await_first = outcomes("binary", 200)
-    world.append(await_first)
+    world.append(outcomes("binary", 200))
     await world.kafka.settle()
     await world.pulse.beat()
     await world.kafka.settle()
+    await asyncio.wait_for(stuck.begun.wait(), 5)
     await world.runs.stop()
     assert world.kafka.events(MODEL_TRAINED) == []
 
@@ -219,6 +231,7 @@ async def test_runs_are_broken_off_when_they_become_another_copys(world):
     await world.kafka.settle()
     await world.pulse.beat()
     await world.kafka.settle()
+    await asyncio.wait_for(world.launcher.begun.wait(), 5)
     await world.consumer.positioning[1](frozenset({position(TOPIC)}))
     await world.settle()
     assert len(world.launcher.jobs) == 1

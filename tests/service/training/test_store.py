@@ -1,4 +1,4 @@
-"""The offline store: no outcome lost, no copy visible, whatever happens between append and commit."""
+"""The offline store: nothing lost and no copy visible, wherever a crash falls."""
 
 import json
 
@@ -86,7 +86,12 @@ async def test_replayed_offsets_change_nothing(world):
 async def test_a_correction_is_kept_and_the_reader_takes_the_latest(world):
     rows = outcomes("binary", 20)
     late = (START + 9 * DAY).isoformat()
-    corrected = {**rows[3], "label": not rows[3]["label"], "label_time": late, "status": "corrected"}
+    corrected = {
+        **rows[3],
+        "label": not rows[3]["label"],
+        "label_time": late,
+        "status": "corrected",
+    }
     unlabelled = {**rows[4], "label": None, "label_time": None, "status": "unlabelled"}
     await world.hear([corrected, *rows, unlabelled])
     assert stored(world).num_rows == 22

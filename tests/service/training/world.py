@@ -1,4 +1,4 @@
-"""A small world for training: a declaration, outcomes of a known truth, and the service around it."""
+"""A small world for training: a declaration, outcomes of a known truth, the service."""
 
 from __future__ import annotations
 
@@ -74,30 +74,60 @@ def outcomes(
             "multiclass": "low" if noisy < -1 else "mid" if noisy < 2 else "high",
         }[task]
         time = START + number * DAY / per_day
-        made.append({
-            "id": f"e{number}", "time": time.isoformat(), "model": MODEL, "version": "0.0.0",
-            "score": [0.3, 0.3, 0.4] if task == "multiclass" else 0.5,
-            "decision": {"binary": False, "multiclass": "high"}.get(task),
-            "features": {"x": x if number % 11 else None, "n": number % 7, "place": place,
-                         "open": number % 2 == 0},
-            "label": label, "label_time": (time + DAY / 6).isoformat(), "status": "labelled",
-            "loss": 0.7, "shadow": None,
-        })
+        made.append(
+            {
+                "id": f"e{number}",
+                "time": time.isoformat(),
+                "model": MODEL,
+                "version": "0.0.0",
+                "score": [0.3, 0.3, 0.4] if task == "multiclass" else 0.5,
+                "decision": {"binary": False, "multiclass": "high"}.get(task),
+                "features": {
+                    "x": x if number % 11 else None,
+                    "n": number % 7,
+                    "place": place,
+                    "open": number % 2 == 0,
+                },
+                "label": label,
+                "label_time": (time + DAY / 6).isoformat(),
+                "status": "labelled",
+                "loss": 0.7,
+                "shadow": None,
+            }
+        )
     return made
 
 
 def result(job: Job) -> Result:
     """Make what a successful run would bring."""
     nothing = Interval(mean=0.0, low=0.0, high=0.0, confidence=0.95)
-    dataset = Dataset(uri=job.uri, version=job.version, rows=10, start=START, end=job.until,
-                      digest="d" * 64)
-    evaluation = Evaluation(
-        metric="log_loss", rows=5, start=START, end=job.until, digest="e" * 64,
-        candidate_loss=0.4, champion_version=job.champion.version, champion_loss=0.5,
-        prior_loss=0.6, difference=nothing, predicted=0.5, observed=0.5, loss_sd=0.1, slices=(),
+    dataset = Dataset(
+        uri=job.uri, version=job.version, rows=10, start=START, end=job.until, digest="d" * 64
     )
-    return Result(artifact="a" * 64, algorithm="linear", dataset=dataset, trials=(),
-                  evaluation=evaluation, seconds=1.0)
+    evaluation = Evaluation(
+        metric="log_loss",
+        rows=5,
+        start=START,
+        end=job.until,
+        digest="e" * 64,
+        candidate_loss=0.4,
+        champion_version=job.champion.version,
+        champion_loss=0.5,
+        prior_loss=0.6,
+        difference=nothing,
+        predicted=0.5,
+        observed=0.5,
+        loss_sd=0.1,
+        slices=(),
+    )
+    return Result(
+        artifact="a" * 64,
+        algorithm="linear",
+        dataset=dataset,
+        trials=(),
+        evaluation=evaluation,
+        seconds=1.0,
+    )
 
 
 class FakeLauncher:
@@ -140,26 +170,54 @@ class World:
 
     def declare(self, declared: Declaration, revision: int = 1) -> None:
         """Tell of a declaration."""
-        self.kafka.tell(MODEL_DECLARED, ModelDeclared.caused_by(
-            f"declare {revision}", model=MODEL, at=START, revision=revision,
-            digest=declared.digest(), declaration=declared,
-        ))
+        self.kafka.tell(
+            MODEL_DECLARED,
+            ModelDeclared.caused_by(
+                f"declare {revision}",
+                model=MODEL,
+                at=START,
+                revision=revision,
+                digest=declared.digest(),
+                declaration=declared,
+            ),
+        )
 
     def release(self, version: str, trained_at: datetime, revision: int = 1) -> None:
         """Tell of a new champion."""
-        champion = VersionRef(version=version, algorithm="linear", artifact="c" * 64,
-                              trained_at=trained_at, loss=0.5, loss_sd=0.1)
-        self.kafka.tell(RELEASE_CHANGED, ReleaseChanged.caused_by(
-            f"release {revision}", model=MODEL, at=trained_at, revision=revision,
-            plan=Plan(plan_id=str(revision), stable=champion), reason="",
-        ))
+        champion = VersionRef(
+            version=version,
+            algorithm="linear",
+            artifact="c" * 64,
+            trained_at=trained_at,
+            loss=0.5,
+            loss_sd=0.1,
+        )
+        self.kafka.tell(
+            RELEASE_CHANGED,
+            ReleaseChanged.caused_by(
+                f"release {revision}",
+                model=MODEL,
+                at=trained_at,
+                revision=revision,
+                plan=Plan(plan_id=str(revision), stable=champion),
+                reason="",
+            ),
+        )
 
     def drift(self, version: str, distinct: str = "1") -> DriftDetected:
         """Tell of drift."""
         event = DriftDetected.caused_by(
-            f"window {distinct}", model=MODEL, at=START + 30 * DAY, version=version,
-            window={"start": START, "end": START + DAY}, detector="loss", evidence=9.0, level=5.0,
-            since=START, blamed=(), summary="loss is up",
+            f"window {distinct}",
+            model=MODEL,
+            at=START + 30 * DAY,
+            version=version,
+            window={"start": START, "end": START + DAY},
+            detector="loss",
+            evidence=9.0,
+            level=5.0,
+            since=START,
+            blamed=(),
+            summary="loss is up",
         )
         self.kafka.tell(DRIFT_DETECTED, event)
         return event
@@ -186,4 +244,3 @@ class World:
 def position(topic: str, partition: int = 0) -> Position:
     """Name a partition."""
     return Position(topic, partition)
-

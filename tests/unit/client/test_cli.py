@@ -3,9 +3,10 @@
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
 from driftwheel import endpoints
 from driftwheel.cli import app, local, output
-from typer.testing import CliRunner
 
 runner = CliRunner()
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from driftwheel.conversion import Columns, Conversion
 from driftwheel.errors import Invalid, NotFound
 from driftwheel.tables import open_table

@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+
 from driftwheel.declarations import Declaration, written
 from driftwheel.errors import Invalid, NotFound
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from driftwheel import endpoints
 from driftwheel.endpoints import Endpoints, find
 from driftwheel.errors import Invalid, NotFound

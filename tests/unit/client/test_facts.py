@@ -4,13 +4,13 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
+
+from contracts.registry import RegistryCommand
 from driftwheel import messages
 from driftwheel.facts import Fact, answer_of, fact, faults
 from driftwheel.views import models_of
 from driftwheel.words import sentence
-from pydantic import ValidationError
-
-from contracts.registry import RegistryCommand
 from tests.doubles import record
 
 AT = datetime(2013, 3, 1, tzinfo=UTC)

@@ -1,8 +1,8 @@
 """What stands in quarantine, and what goes back."""
 
 import pytest
-from driftwheel.quarantine import chosen, grouped, quarantined, replayed_place
 
+from driftwheel.quarantine import chosen, grouped, quarantined, replayed_place
 from tests.doubles import record
 
 HEADERS = [

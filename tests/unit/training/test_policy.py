@@ -19,7 +19,10 @@ RULES = Rules(max_age=56 * DAYS, cooldown=7 * DAYS, min_labels=5000, volume=None
 
 def situation(**changes):
     usual = {
-        "now": NOW, "labels": 20_000, "champion": "0.0.2", "trained_at": NOW - 20 * DAYS,
+        "now": NOW,
+        "labels": 20_000,
+        "champion": "0.0.2",
+        "trained_at": NOW - 20 * DAYS,
         "last": LastRun(NOW - 20 * DAYS, 15_000, ended=True),
     }
     return Situation(**usual | changes)
@@ -29,32 +32,39 @@ CASES = {
     "drift of the champion": (Trigger("drift", "0.0.2"), {}, "started: drift of version 0.0.2"),
     "a request": (Trigger("request"), {}, "started: requested"),
     "age": (
-        Trigger("age"), {"trained_at": NOW - 57 * DAYS},
+        Trigger("age"),
+        {"trained_at": NOW - 57 * DAYS},
         "started: the champion is 57d old, at most 56d allowed",
     ),
     "volume": (Trigger("volume"), {}, "started: 5,000 new labels since the last run"),
     "the first model": (
-        Trigger("volume"), {"trained_at": None, "champion": "0.0.0", "last": None},
+        Trigger("volume"),
+        {"trained_at": None, "champion": "0.0.0", "last": None},
         "started: first model, 20,000 matured labels",
     ),
     "cool-down": (
-        Trigger("drift", "0.0.2"), {"last": LastRun(NOW - 3 * DAYS, 1, ended=True)},
+        Trigger("drift", "0.0.2"),
+        {"last": LastRun(NOW - 3 * DAYS, 1, ended=True)},
         "suppressed: cooldown, last run 3d ago, cool-down 7d",
     ),
     "cool-down is over to the second": (
-        Trigger("drift", "0.0.2"), {"last": LastRun(NOW - 7 * DAYS, 1, ended=True)},
+        Trigger("drift", "0.0.2"),
+        {"last": LastRun(NOW - 7 * DAYS, 1, ended=True)},
         "started: drift",
     ),
     "too few labels": (
-        Trigger("drift", "0.0.2"), {"labels": 3120},
+        Trigger("drift", "0.0.2"),
+        {"labels": 3120},
         "suppressed: 3,120 matured labels, 5,000 needed",
     ),
     "a run goes on": (
-        Trigger("request"), {"last": LastRun(NOW - 20 * DAYS, 1, ended=False)},
+        Trigger("request"),
+        {"last": LastRun(NOW - 20 * DAYS, 1, ended=False)},
         "suppressed: a run is in progress",
     ),
     "drift of another version": (
-        Trigger("drift", "0.0.1"), {},
+        Trigger("drift", "0.0.1"),
+        {},
         "suppressed: drift was measured on version 0.0.1 which is no longer the champion",
     ),
 }
@@ -91,4 +101,6 @@ def test_volume_counts_the_labels_since_the_last_run():
 
 def test_windows_are_aligned_to_the_epoch_in_utc():
     assert window_start(NOW, DAYS) == datetime(2013, 6, 30, tzinfo=UTC)
-    assert window_start(NOW, 7 * DAYS) == datetime(2013, 6, 27, tzinfo=UTC)  # a Thursday, as 1970-01-01
+    assert window_start(NOW, 7 * DAYS) == datetime(
+        2013, 6, 27, tzinfo=UTC
+    )  # a Thursday, as 1970-01-01

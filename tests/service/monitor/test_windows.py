@@ -1,0 +1,147 @@
+"""Windows: parts of partitions, put together, measured, and judged."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from contracts.performance import DRIFT_DETECTED, PERFORMANCE_MEASURED, WINDOW_COUNTED
+from contracts.registry import RELEASE_CHANGED
+from tests.service.monitor.world import DAY0, World, declaration, released
+
+
+def fill(world, days, share, score=0.25, per_day=40, version="0.0.0", start=0):
+    """Make days of predictions, of which `share` of 20 come true, an hour later."""
+    for day in range(start, start + days):
+        for n in range(per_day):
+            event_id = f"{day}-{n}"
+            hours = 24 * day + 23 * n / per_day
+            carrier = "VX" if n % 4 == 0 else "UA"
+            world.predict(event_id, hours, score=score, version=version, carrier=carrier)
+            world.tell(event_id, hours + 1, n % 20 < share)
+
+
+async def told(world, topic):
+    for _ in range(4):
+        await world.settle(3)
+        await world.sweep.once()
+    await world.settle()
+    return world.kafka.events(topic)
+
+
+async def test_a_window_is_measured_when_every_partition_has_passed_it():
+    world = World(partitions=3)
+    fill(world, 3, share=5)
+    measured = await told(world, PERFORMANCE_MEASURED)
+    assert [m.window.start for m in measured] == [DAY0, DAY0 + timedelta(days=1)]
+    first = measured[0]
+    assert (first.n, first.labelled, first.metric, first.version) == (40, 40, "log_loss", "0.0.0")
+    assert first.observed == pytest.approx(0.25)
+    assert first.predicted == pytest.approx(0.25)
+    assert first.loss == pytest.approx(0.5623351)
+    # Decided false below 1 / (1 + 3); .25 is decided true: 3 of 4 are false positives.
+    assert first.cost == pytest.approx(0.75)
+    assert {s.value: s.labelled for s in first.slices} == {"UA": 30, "VX": 10}
+    assert first.at == DAY0 + timedelta(days=1, hours=4, minutes=30)
+    counted = world.kafka.events(WINDOW_COUNTED)
+    of_first = {c.partition: c for c in counted if c.window.start == DAY0}
+    assert set(of_first) == {0, 1, 2}
+    assert sum(c.tallies[0].total.n for c in of_first.values() if c.tallies) == 40
+
+
+async def test_empty_partitions_hold_up_nothing():
+    world = World(partitions=4)
+    for day in range(3):
+        for n in range(10):
+            world.predict(f"{day}-{n}", 24 * day + 2 * n, key=b"one entity")
+    measured = await told(world, PERFORMANCE_MEASURED)
+    assert [(m.n, m.labelled, m.loss) for m in measured] == [(10, 0, None)] * 2
+    empty = [c for c in world.kafka.events(WINDOW_COUNTED) if not c.tallies]
+    assert {c.through for c in empty} == {-1}
+
+
+async def test_an_idle_partition_is_swept_once_the_others_are_past_it():
+    world = World(partitions=2)
+    world.predict("a", 3, key=b"0")
+    for hours in range(60):
+        world.predict(f"b{hours}", hours, key=b"1")
+    world.now += timedelta(seconds=1)
+    await world.settle()
+    world.now += timedelta(seconds=60)
+    world.predict("b", 70, key=b"1")
+    measured = await told(world, PERFORMANCE_MEASURED)
+    assert [m.n for m in measured] == [25, 24]
+
+
+async def test_restarts_change_no_window():
+    clean, broken = World(partitions=2), World(partitions=2)
+    for day in range(4):
+        for world in (clean, broken):
+            fill(world, 1, share=7, start=day)
+        await broken.settle(3)
+        await broken.restart(rewind=lambda offset: max(0, offset - 17))
+    expected = await told(clean, PERFORMANCE_MEASURED)
+    found = await told(broken, PERFORMANCE_MEASURED)
+    assert {m.event_id: m for m in found} == {m.event_id: m for m in expected}
+    assert len(expected) == 3
+
+
+async def test_a_lost_store_is_counted_again_from_whole_windows_on():
+    world = World(partitions=2)
+    fill(world, 3, share=7)
+    first = await told(world, PERFORMANCE_MEASURED)
+    world.store.flush()
+    fill(world, 3, share=7, start=3)
+    again = await told(world, PERFORMANCE_MEASURED)
+    by_id = {m.event_id: m for m in again}
+    assert [m.window.start for m in by_id.values()] == [
+        DAY0 + timedelta(days=day) for day in range(5)
+    ]
+    assert all(by_id[m.event_id] == m for m in first)
+    assert all(m.n == 40 and m.labelled == 40 for m in again)
+
+
+async def test_predictions_later_than_the_lateness_are_joined_but_not_counted():
+    world = World()
+    fill(world, 2, share=5)
+    world.predict("late", 1)
+    fill(world, 1, share=5, start=2)
+    measured = await told(world, PERFORMANCE_MEASURED)
+    assert [m.n for m in measured] == [40, 40]
+    assert world.outcomes("late")
+
+
+async def test_a_quiet_stream_gives_no_alarm():
+    world = World()
+    fill(world, 12, share=5)
+    assert await told(world, DRIFT_DETECTED) == []
+
+
+async def test_a_shift_is_told_in_words_and_not_every_window():
+    world = World(spec=declaration(drift={"false_alarms": "1 per 1000 windows"}))
+    fill(world, 14, share=12, per_day=200)
+    alarms = await told(world, DRIFT_DETECTED)
+    assert [a.window.start for a in alarms] == [DAY0 + timedelta(days=2), DAY0 + timedelta(days=9)]
+    (alarm, _) = alarms
+    assert (alarm.detector, alarm.version) == ("calibration", "0.0.0")
+    assert alarm.since == DAY0
+    assert alarm.evidence > alarm.level == pytest.approx(3.29, abs=0.01)
+    assert "mean score 0.25, mean label 0.6 over 3 windows (600 labels)" in alarm.summary
+    assert alarm.blamed[0] in ("carrier=UA", "carrier=VX")
+
+
+async def test_loss_is_held_against_the_champions_baseline():
+    world = World()
+    world.kafka.tell(RELEASE_CHANGED, released("0.1.0", loss=0.5, loss_sd=0.4, revision=2))
+    fill(world, 6, share=5, per_day=200, version="0.1.0")
+    alarms = await told(world, DRIFT_DETECTED)
+    assert [a.detector for a in alarms] == ["loss"]
+    assert "mean loss 0.562, expected 0.5" in alarms[0].summary
+
+
+async def test_a_former_champion_alarms_nobody():
+    world = World()
+    world.kafka.tell(RELEASE_CHANGED, released("0.1.0", loss=0.5, loss_sd=0.4, revision=2))
+    fill(world, 6, share=12, per_day=200)
+    assert await told(world, DRIFT_DETECTED) == []
