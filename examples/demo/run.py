@@ -54,12 +54,18 @@ class UseCase:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user may choose."""
+    """What the user may choose.
+
+    Attributes:
+        begun: a file to make at the first prediction.
+        started: monotonic seconds of the program's start.
+    """
 
     start: date
     end: date
     speed: float
     report: Path
+    begun: Path | None
     started: float
 
 
@@ -86,7 +92,7 @@ async def _run(
     playing = asyncio.create_task(play(client, case.model, days, options.speed, progress))
     try:
         view = View(case.title, case.metric, books, progress)
-        settle_s = await _watch(view, (reading, playing), memory, console)
+        settle_s = await _watch(view, (reading, playing), memory, options, console)
     finally:
         for task in (playing, reading):
             task.cancel()
@@ -101,7 +107,11 @@ async def _run(
 
 
 async def _watch(
-    view: View, tasks: tuple[asyncio.Task[None], ...], memory: Memory, console: Console
+    view: View,
+    tasks: tuple[asyncio.Task[None], ...],
+    memory: Memory,
+    options: Options,
+    console: Console,
 ) -> float:
     """Show the run until it is settled; return the seconds from the last record to that."""
     live = Live(view, console=console, refresh_per_second=4, transient=False)
@@ -115,6 +125,8 @@ async def _watch(
                 if task.done() and task.exception():
                     raise DemoError(f"The demo failed: {task.exception()!r}") from task.exception()
             memory.look()
+            if options.begun and view.books.first_prediction:
+                options.begun.touch()
             looks += 1
             if not console.is_terminal and looks % LINE_EVERY == 0:
                 console.print(view.line())

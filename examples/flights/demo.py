@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -48,6 +49,9 @@ def demo(
     attach: Annotated[bool, typer.Option("--attach", help="Use the stack that runs.")] = False,
     folder: Annotated[Path, typer.Option(help="Where the stack keeps its data.")] = FOLDER,
     report: Annotated[Path | None, typer.Option(help="Where the report goes.")] = None,
+    begun: Annotated[
+        Path | None, typer.Option(help="A file to make at the first prediction, for health checks.")
+    ] = None,
 ) -> None:
     """Replay the flights of 2013 at a day a second through a stack of their own."""
     first, last = start.date(), end.date()
@@ -55,13 +59,17 @@ def demo(
         raise typer.BadParameter(
             f"--from and --to lie between {FIRST_DAY} and {LAST_DAY}, in order"
         )
-    options = Options(first, last, speed, report or folder / "demo-report.json", time.monotonic())
+    options = Options(
+        first, last, speed, report or folder / "demo-report.json", begun, time.monotonic()
+    )
     ground = contextlib.nullcontext(attached_ground(folder)) if attach else own_ground(folder, keep)
     console = Console()
-    with _explained(console), ground as place:
-        figures = asyncio.run(_run(options, place, console))
+    with _explained(console), ground as there:
+        figures = asyncio.run(_run(options, there, console))
         if keep:
             console.print("The stack goes on: `driftwheel status`; `driftwheel down` ends it.")
+        if keep and attach:
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
     if figures["lost"] or figures["duplicates"]:
         console.print("[red]Something was lost or doubled: see the logs in the folder.[/]")
         raise typer.Exit(1)

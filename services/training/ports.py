@@ -91,6 +91,10 @@ class Store(Protocol):
         """
         ...
 
+    def version(self, model: str) -> int | None:
+        """Tell the table's version after our last commit; None without a table."""
+        ...
+
     def uri(self, model: str) -> str:
         """Say where the table is."""
         ...

@@ -1,4 +1,4 @@
-"""Real runs in real child processes: every task, the same bytes again, and the ends they can come to."""
+"""Real runs in real child processes: every task, the same bytes again, every end."""
 
 import asyncio
 import json
@@ -179,11 +179,10 @@ def test_a_run_dies_with_its_service(tmp_path):
     service = subprocess.Popen(
         [sys.executable, "-c", SERVICE, str(tmp_path / "job.json")], stdout=subprocess.PIPE
     )
-    assert service.stdout is not None
-    child = int(service.stdout.readline())
-    status = os.pidfd_open(child)
-    service.send_signal(signal.SIGKILL)
-    service.wait()
+    with service:
+        assert service.stdout is not None
+        status = os.pidfd_open(int(service.stdout.readline()))
+        service.send_signal(signal.SIGKILL)
     assert_ends(status)
     assert not (tmp_path / "result.json").exists()
 
@@ -229,7 +228,7 @@ async def test_looking_back_measures_once_trained_prior_and_served(tmp_path):
     }
     (tmp_path / "question.json").write_text(json.dumps(question))
     command = [sys.executable, "-m", "services.training.run", str(tmp_path / "question.json")]
-    subprocess.run(command, check=True, timeout=120)
+    await asyncio.to_thread(subprocess.run, command, check=True, timeout=120)
     answer = json.loads((tmp_path / "answer.json").read_text())
     assert answer["rows"] == 500
     assert answer["trained_rows"] < 1000

@@ -91,6 +91,10 @@ class WindowSums(Struct, array_like=True):
     through: int = -1
     versions: dict[str, VersionSums] = field(default_factory=dict)
 
+    def count(self, version: str, outcome: Measured, values: Mapping[str, str]) -> None:
+        """Add one outcome of a version, whose slice features have these values."""
+        self.versions.setdefault(version, VersionSums()).count(outcome, values)
+
 
 class Windows(Struct, array_like=True):
     """The open windows of one partition.
@@ -106,29 +110,17 @@ class Windows(Struct, array_like=True):
     newest: int = -(2**62)
     open: dict[int, WindowSums] = field(default_factory=dict)
 
-    def count(
-        self,
-        time: int,
-        offset: int,
-        version: str,
-        outcome: Measured,
-        values: Mapping[str, str],
-        length: int,
-        lateness: int,
-    ) -> bool:
-        """Add one outcome to its window.
+    def around(self, time: int, offset: int, length: int, lateness: int) -> WindowSums | None:
+        """Find the window that a prediction's outcome counts in.
 
         Args:
-            time: event time of its prediction, microseconds.
-            offset: of its prediction.
-            version: that decided.
-            outcome: what it adds.
-            values: of its slice features.
+            time: event time of the prediction, microseconds.
+            offset: of the prediction.
             length: of a window, microseconds.
             lateness: allowed disorder of event times, microseconds.
 
         Returns:
-            False where it came too late: its window has been told, or may be by now. Which ones do
+            None where it came too late: its window has been told, or may be by now. Which ones do
             follows from the log alone, not from how it was cut into batches.
 
         """
@@ -136,11 +128,10 @@ class Windows(Struct, array_like=True):
         late = start < self.closed or start + length <= self.newest - lateness
         self.newest = max(self.newest, time)
         if late:
-            return False
+            return None
         window = self.open.setdefault(start, WindowSums())
         window.through = max(window.through, offset)
-        window.versions.setdefault(version, VersionSums()).count(outcome, values)
-        return True
+        return window
 
     def complete(self, passed: int, length: int) -> list[tuple[int, WindowSums]]:
         """List windows that end by `passed`, oldest first: those with counts, and the last one.

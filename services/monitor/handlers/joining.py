@@ -216,10 +216,13 @@ def _counted(
     windows = unpacked(claim.windows)
     for one, terms in both:
         read, offset = one.prediction, one.prediction.record.offset
-        if one.status != "corrected" and offset >= claim.places.predictions:
-            slices, version = payloads.slices(read.scored), read.scored.version
-            if not windows.count(read.time, offset, version, terms, slices, payloads.window):
-                join.telemetry.count("outcomes_uncounted", payloads.model)
+        if one.status == "corrected" or offset < claim.places.predictions:
+            continue
+        window = windows.around(read.time, offset, payloads.window, payloads.lateness)
+        if window is None:
+            join.telemetry.count("outcomes_uncounted", payloads.model)
+        else:
+            window.count(read.scored.version, terms, payloads.slices(read.scored))
     return windows
 
 

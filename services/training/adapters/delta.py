@@ -75,6 +75,10 @@ class DeltaStore:
                 for partition in numbers
             }
 
+    def version(self, model: str) -> int | None:
+        """Tell the table's version after our last commit; None without a table."""
+        return self._table(model).version()
+
     def uri(self, model: str) -> str:
         """Say where the table is."""
         return str(self.root / model)

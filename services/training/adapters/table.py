@@ -122,6 +122,10 @@ class OutcomeTable:
         written = self._handle.transaction_version(f"{topic}:{partition}")
         return 0 if written is None else written + 1
 
+    def version(self) -> int | None:
+        """Tell the version after our last commit; None without a table."""
+        return self._handle.version() if self._handle is not None else None
+
     def summary(self, *, unlabelled: bool) -> Summary | None:
         """Sum up what all copies have written, from the table's log alone; None without a table."""
         if self._handle is None:

@@ -87,8 +87,8 @@ def _absolutes(design: Matrix, target: Vector, weights: Vector) -> Vector:
 
 def _weighted(design: Matrix, target: Vector, importance: Vector) -> Vector:
     weighed = design.T * importance
-    solved: Vector = np.linalg.solve(weighed @ design + _ridge(design), weighed @ target)
-    return solved
+    solved = np.linalg.solve(weighed @ design + _ridge(design), weighed @ target)
+    return np.asarray(solved, dtype=np.float64)
 
 
 def _ridge(design: Matrix) -> Matrix:

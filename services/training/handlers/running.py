@@ -173,6 +173,7 @@ class Pulse:
         self.telemetry, self.store, self.desk, self.models = telemetry, store, desk, models
         self.teller, self.period_s = teller, period_s
         self.trouble: str | None = None
+        self._looked: dict[str, int | None] = {}
         self._beating: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -194,10 +195,13 @@ class Pulse:
         return self.trouble
 
     async def beat(self) -> None:
-        """Write, look, tell."""
+        """Write; where that changed a table, look; tell."""
         await self.store.flush()
         for model in self.models.names():
-            await self.teller.tell(await self.desk.look(model))
+            version = self.store.version(model)
+            if version != self._looked.get(model):
+                await self.teller.tell(await self.desk.look(model))
+                self._looked[model] = version
 
     async def _beat_on(self) -> None:
         while True:

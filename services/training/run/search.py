@@ -19,14 +19,12 @@ from services.training.run.trainers import (
     LinearTrainer,
     PriorTrainer,
     Trainer,
-    Weights,
 )
 from shared.losses import losses
 from shared.models import load
 
 Report = Callable[[Mapping[str, object]], None]
 
-HALF_LIFE = 0.25
 TRIAL_ROWS = 100_000
 SELECTION_ROWS = 20_000
 
@@ -36,13 +34,12 @@ class Recipe:
     """A kind of model and the past it learns from.
 
     Attributes:
-        window: all rows; the recent half of them; all, each half as important per quarter of the
-            time span that it is older.
+        window: all rows, or the recent half of them.
 
     """
 
     algorithm: Literal["prior", "linear", "lightgbm"]
-    window: Literal["all", "decayed", "recent"]
+    window: Literal["all", "recent"]
 
     @property
     def name(self) -> str:
@@ -54,7 +51,6 @@ RECIPES = (
     Recipe("prior", "all"),
     Recipe("linear", "all"),
     Recipe("lightgbm", "all"),
-    Recipe("lightgbm", "decayed"),
     Recipe("lightgbm", "recent"),
 )
 
@@ -122,11 +118,7 @@ def _thinned(rows: Rows, most: int) -> Rows:
 def _fit(
     trainer: Trainer, recipe: Recipe, rows: Rows, held_out: Rows | None, rounds: int | None
 ) -> tuple[Fitted, int] | None:
-    weights: Weights | None = None
     if recipe.window == "recent":
         rows = rows.take(np.arange(len(rows) // 2, len(rows)))
-    elif recipe.window == "decayed":
-        age = rows.times[-1] - rows.times
-        weights = 0.5 ** (age / max(HALF_LIFE * float(age[0]), 1.0))
-    fitted = trainer.fit(rows, weights, held_out, rounds)
+    fitted = trainer.fit(rows, held_out, rounds)
     return None if fitted is None else (fitted, len(rows))

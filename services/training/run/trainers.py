@@ -15,7 +15,7 @@ from services.training.domain import linear
 from services.training.run.dataset import Rows
 from shared.models import expand
 
-Weights = NDArray[np.float64]
+Vector = NDArray[np.float64]
 Files = Mapping[str, bytes]
 
 CELLS = 8_000_000
@@ -38,14 +38,11 @@ class Fitted:
 class Trainer(Protocol):
     """Fits one kind of model."""
 
-    def fit(
-        self, rows: Rows, weights: Weights | None, held_out: Rows | None, rounds: int | None
-    ) -> Fitted | None:
+    def fit(self, rows: Rows, held_out: Rows | None, rounds: int | None) -> Fitted | None:
         """Fit to `rows`.
 
         Args:
             rows: at least one, sorted by (time, id).
-            weights: (n,) importance; None: all the same.
             held_out: rows that tell when to stop; None when `rounds` says it.
             rounds: how long to train, where training has rounds.
 
@@ -59,9 +56,7 @@ class Trainer(Protocol):
 class PriorTrainer:
     """The best constant: the mean label, the median for mae, the share of each class."""
 
-    def fit(
-        self, rows: Rows, weights: Weights | None, held_out: Rows | None, rounds: int | None
-    ) -> Fitted:
+    def fit(self, rows: Rows, held_out: Rows | None, rounds: int | None) -> Fitted:
         """Average the labels."""
         spec, answer = rows.declaration.spec, rows.labels.mean()
         if spec.task == "multiclass":
@@ -77,9 +72,7 @@ class PriorTrainer:
 class LinearTrainer:
     """A penalised linear model on z-scores and indicators, fitted to evenly thinned rows."""
 
-    def fit(
-        self, rows: Rows, weights: Weights | None, held_out: Rows | None, rounds: int | None
-    ) -> Fitted | None:
+    def fit(self, rows: Rows, held_out: Rows | None, rounds: int | None) -> Fitted | None:
         """Fit, unless the rows expand to more columns than a dense solver should take."""
         spec, columns = rows.declaration.spec, rows.columns()
         sizes = [len(columns.codes[name]) if name in columns.codes else 2 for name in columns.names]
@@ -105,7 +98,7 @@ class LinearTrainer:
         )
 
     @staticmethod
-    def _rule(values: Weights, codes: Mapping[str, int] | None) -> dict[str, Any]:
+    def _rule(values: Vector, codes: Mapping[str, int] | None) -> dict[str, Any]:
         """Say how a column is expanded; a category of very many values is left out."""
         if codes is not None:
             return {"codes": len(codes) if len(codes) <= MOST_CODES else 0}
@@ -151,9 +144,7 @@ class BoostedTrainer:
             "verbosity": -1,
         }
 
-    def fit(
-        self, rows: Rows, weights: Weights | None, held_out: Rows | None, rounds: int | None
-    ) -> Fitted:
+    def fit(self, rows: Rows, held_out: Rows | None, rounds: int | None) -> Fitted:
         """Fit with early stopping on `held_out`, or for exactly `rounds` rounds."""
         import lightgbm
 
@@ -163,7 +154,6 @@ class BoostedTrainer:
         data = lightgbm.Dataset(
             rows.matrix(columns),
             rows.labels,
-            weight=weights,
             categorical_feature=categories,
             params=settings,
             free_raw_data=True,

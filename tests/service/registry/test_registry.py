@@ -6,6 +6,9 @@ import pytest
 
 from contracts.registry import REGISTRY_COMMANDS, REGISTRY_RECORDED
 from services.registry.domain.chain import Broken
+from services.registry.domain.ledger import Ledger
+from services.registry.domain.published import Published
+from services.registry.handlers import read_release, tell_what_follows
 from services.registry.ports import TopicsRefused
 from shared.errors import Transient
 from tests.doubles import MemoryKafka
@@ -280,3 +283,27 @@ async def test_garbage_is_parked_and_the_rest_goes_on(house):
     entries = await house.hear(declare())
     assert kinds(entries) == ["declared", "promoted"]
     assert house.dead == [b"\xff not json"]
+
+
+async def test_nothing_follows_from_an_entry_before_it_was_read_back(house):
+    await house.hear(declare())
+    with pytest.raises(Transient, match="entry 1 of flight-delay has not been read back"):
+        await tell_what_follows(house.log[0], ledger=Ledger(), told=Published(), lead_ms=0)
+
+
+async def test_a_plan_waits_until_the_one_before_was_read_back(house):
+    entries = await house.hear(declare(), trained("t1"))
+    told = Published()
+    with pytest.raises(Transient, match="the plan of entry 2 of flight-delay"):
+        await tell_what_follows(entries[-1], ledger=house.ledger, told=told, lead_ms=0)
+    first, second = house.releases
+    read_release(first, 1_000, told=told)
+    (again,) = await tell_what_follows(entries[-1], ledger=house.ledger, told=told, lead_ms=0)
+    assert again.plan == second.plan
+    assert [past.effective.timestamp() for past in again.history] == [3.0]
+
+
+async def test_an_entry_that_another_writer_was_faster_than_has_no_followers(house):
+    entries = await house.hear(declare())
+    late = entries[1].model_copy(update={"event_id": "late"})
+    assert not await tell_what_follows(late, ledger=house.ledger, told=Published(), lead_ms=0)

@@ -19,11 +19,12 @@ from services.monitor.domain.tallies import (
 ONE = Measured(True, 0.5, 0.25, 1.0, 0.1875, 3.0)
 
 
-def counted(*times, windows=None):
+def counted(*times, windows=None, lateness=100):
     windows = windows or Windows()
-    return windows, [
-        windows.count(time, n, "1.0.0", ONE, {"carrier": "UA"}, 10) for n, time in enumerate(times)
-    ]
+    found = [windows.around(time, n, 10, lateness) for n, time in enumerate(times)]
+    for window in filter(None, found):
+        window.count("1.0.0", ONE, {"carrier": "UA"})
+    return windows, [window is not None for window in found]
 
 
 def test_sums_by_hand():
@@ -50,6 +51,10 @@ def test_a_told_window_is_told_no_more_and_takes_nothing():
     windows.drop(10)
     assert windows.complete(19, 10) == []
     assert counted(9, 10, windows=windows)[1] == [False, True]
+
+
+def test_what_is_later_than_the_lateness_is_not_counted():
+    assert counted(3, 12, 4, 13, 4, lateness=3)[1] == [True, True, True, True, False]
 
 
 def test_very_many_slices_are_cut_off():
