@@ -130,7 +130,13 @@ class Rejected(Value):
     kind: Literal["rejected"]
 
 
-Fact = Declared | Registered | Gated | Promoted | Failed | Requested | Rejected
+class Unchanged(Value):
+    """What was asked for was so already."""
+
+    kind: Literal["unchanged"]
+
+
+Fact = Declared | Registered | Gated | Promoted | Failed | Requested | Rejected | Unchanged
 
 
 class RegistryRecorded(Event):

@@ -12,7 +12,7 @@ from typing import Any
 from driftwheel.messages import Answer
 from driftwheel.stream import Raw
 
-ANSWERS = frozenset({"declared", "promoted", "requested"})
+ANSWERS = frozenset({"declared", "unchanged", "promoted", "requested"})
 REJECTED = "rejected"
 DEAD = ".dlq"
 # What pydantic prints for each fault: the path, then two spaces and the message.

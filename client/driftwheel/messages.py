@@ -83,7 +83,7 @@ class Answer:
     """What the registry made of a command.
 
     Attributes:
-        kind: declared, promoted, requested or rejected.
+        kind: declared, unchanged, promoted, requested or rejected.
         revision: of the model after it; None where the command could not even be read.
         faults: (field, reason) of each fault of a refused declaration.
 

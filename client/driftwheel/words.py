@@ -67,6 +67,7 @@ FACTS: dict[str, Callable[[Content], str]] = {
     "failed": lambda fact: f"training run {fact['run_id'][:8]} brought no candidate",
     "requested": lambda _: "training requested",
     "rejected": lambda _: "command refused",
+    "unchanged": lambda _: "nothing to change",
 }
 SUBJECTS: dict[str, Callable[[Content], str]] = {
     "registry.recorded": _recorded,

@@ -130,4 +130,4 @@ async def test_a_crash_with_a_full_buffer_loses_and_doubles_nothing(around):
     async with training(around):
         await around.send(rows[500:])
         await around.until(lambda: around.stored() == ids(600))
-    assert len(around.said) == 2
+    assert len({event.event_id for event in around.said}) == len(around.said)

@@ -48,17 +48,27 @@ class Placing:
         return predictions, labels
 
     async def assigned(self, positions: Collection[Position]) -> dict[Position, int]:
-        """Take over partitions; say where to read them from."""
+        """Take over partitions; say which to read from before their commit.
+
+        The others are left where they are: their records may be on their way already.
+        """
         pattern = self.names.pattern(PREDICTIONS)
         found = ((re.fullmatch(pattern, topic), partition) for topic, partition in positions)
         self.owned = {(match[1], partition) for match, partition in found if match}
         seeks: dict[Position, int] = {}
         for model, partition in sorted(self.owned):
-            seeks |= await self.seeks(model, partition)
-        return {position: offset for position, offset in seeks.items() if position in positions}
+            for position, commit, place in await self._found(model, partition):
+                if place < commit and position in positions:
+                    seeks[position] = place
+        return seeks
 
     async def seeks(self, model: str, partition: int) -> dict[Position, int]:
         """Find where to read a partition from; afterwards the store knows its place."""
+        found = await self._found(model, partition)
+        return {position: min(commit, place) for position, commit, place in found}
+
+    async def _found(self, model: str, partition: int) -> list[tuple[Position, int, int]]:
+        """Find a partition's commits and the store's places, made anew where it has none."""
         pair = self.positions(model, partition)
         commits = await self.log.committed(self.group, pair)
         bounds = await self.log.bounds(pair)
@@ -74,10 +84,7 @@ class Placing:
         if tuple(first) != known:
             moved = replace(places, predictions=first[0], labels=first[1])
             await self.store.place(model, partition, moved)
-        return {
-            position: min(commit, place)
-            for position, commit, place in zip(pair, committed, first, strict=True)
-        }
+        return list(zip(pair, committed, first, strict=True))
 
     async def _rebuilt(self, model: str, partition: int, outcomes: int, kept: int) -> Places:
         """Start the store's data of a partition anew, early enough for corrections and windows.

@@ -19,6 +19,7 @@ from services.registry.domain.facts import (
     Registered,
     Rejected,
     Requested,
+    Unchanged,
     VersionRef,
 )
 from services.registry.domain.state import State
@@ -64,7 +65,7 @@ def rejected(reason: str) -> list[Decided]:
 def moved_on(state: State, expected: int | None) -> str | None:
     """Say why a command that expects a revision comes too late; None when it does not.
 
-    Entries that only reject do not move a model on.
+    Entries that carry out nothing do not move a model on.
     """
     if expected is None or state.moved <= expected <= state.revision:
         return None
@@ -102,7 +103,7 @@ def declare(
             Decided(born, "born as version 0.0.0, its declared prior", "registry"),
         ]
     if digest == state.declared.digest:
-        return rejected(f"unchanged: declared so since revision {state.declared_at}")
+        return [Decided(Unchanged(), f"declared so since revision {state.declared_at}")]
     breaking = breaking_changes(state.declared.declaration, declaration)
     if breaking:
         return rejected(f"breaking: {'; '.join(breaking)[:1800]}; declare a new model name instead")

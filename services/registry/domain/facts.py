@@ -136,4 +136,11 @@ class Rejected:
     kind: Literal["rejected"] = "rejected"
 
 
-Fact = Declared | Registered | Gated | Promoted | Failed | Requested | Rejected
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """What was asked for was so already."""
+
+    kind: Literal["unchanged"] = "unchanged"
+
+
+Fact = Declared | Registered | Gated | Promoted | Failed | Requested | Rejected | Unchanged

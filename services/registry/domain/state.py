@@ -15,6 +15,7 @@ from services.registry.domain.facts import (
     Promoted,
     Registered,
     Rejected,
+    Unchanged,
     VersionRef,
 )
 
@@ -106,7 +107,7 @@ def fold(entries: Iterable[Entry], state: State | None = None) -> State:
 
 def after(state: State, entry: Entry) -> State:
     """Apply one entry."""
-    moved = state.moved if isinstance(entry.fact, Rejected) else entry.seq
+    moved = state.moved if isinstance(entry.fact, Rejected | Unchanged) else entry.seq
     state = replace(state, revision=entry.seq, moved=moved, head=entry.digest)
     match entry.fact:
         case Declared(declaration, digest) as declared:

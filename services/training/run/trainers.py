@@ -164,7 +164,12 @@ class BoostedTrainer:
             validation = [data.create_valid(held_out.matrix(columns), held_out.labels)]
             callbacks = [lightgbm.early_stopping(PATIENCE, verbose=False)]
         booster = lightgbm.train(
-            settings, data, rounds or MOST_ROUNDS, valid_sets=validation, callbacks=callbacks
+            settings,
+            data,
+            rounds or MOST_ROUNDS,
+            valid_sets=validation,
+            callbacks=callbacks,
+            keep_training_booster=True,
         )
         best = rounds
         if held_out is not None:

@@ -192,7 +192,8 @@ async def test_a_request_to_train_is_passed_on(house):
 async def test_the_same_declaration_again_changes_nothing(house):
     await house.hear(declare())
     (entry,) = await house.hear(declare("again"))
-    assert entry.reason == "unchanged: declared so since revision 1"
+    assert entry.fact.kind == "unchanged"
+    assert entry.reason == "declared so since revision 1"
     assert len(house.declared) == 1
 
 
