@@ -85,6 +85,12 @@ class Payloads:
         features = msgspec.defstruct("Features", slices)
         scored = msgspec.defstruct("Scored", [("features", features)], bases=(Scored,))
         self._slices = spec.slices
+        self._envelope = (
+            ("ce_specversion", b"1.0"),
+            ("ce_source", b"driftwheel/monitor"),
+            ("ce_type", OUTCOMES.name(self.model).encode()),
+            ("content-type", b"application/json"),
+        )
         self._scored: msgspec.json.Decoder[Any] = msgspec.json.Decoder(scored)
 
     def scored(self, value: bytes | None) -> Scored:
@@ -162,15 +168,11 @@ class Payloads:
         """Write the envelope of an outcome; its id follows from the event and the label alone."""
         said = "none" if label is None else f"{label.time}:{self._value(label.value).decode()}"
         name = f"outcome:{self.model}:{scored.id}:{said}"
-        attributes = {
-            "ce_specversion": "1.0",
-            "ce_id": str(uuid.uuid5(NAMESPACE, name)),
-            "ce_source": "driftwheel/monitor",
-            "ce_type": OUTCOMES.name(self.model),
-            "ce_time": scored.time.isoformat(),
-            "content-type": "application/json",
-        }
-        return tuple((name, value.encode()) for name, value in attributes.items())
+        return (
+            ("ce_id", str(uuid.uuid5(NAMESPACE, name)).encode()),
+            ("ce_time", scored.time.isoformat().encode()),
+            *self._envelope,
+        )
 
     def _number(self, value: bool | float | str) -> float:
         if self.task == "multiclass" and value in self.classes:

@@ -6,7 +6,11 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from contracts.data import PREDICTIONS, outcome_type
+from shared.telemetry import COUNTERS
 from tests.service.monitor.world import World, at, ce_id, declaration
+
+
+UNMATCHED = COUNTERS["labels_unmatched"]
 
 
 @pytest.fixture
@@ -228,17 +232,24 @@ async def test_a_flushed_store_is_read_again_and_nothing_is_told_twice(world):
     ]
 
 
-async def test_labels_under_another_key_are_counted(caplog):
+async def test_labels_under_another_key_are_counted_and_the_key_is_suspected(caplog):
     world = World(partitions=4)
     for n in range(300):
         world.predict(f"id{n}", n / 100, key=b"entity")
         world.tell(f"id{n}", n / 100 + 1, key=b"other-%d" % n)
-    for n in range(40):
-        world.predict(f"z{n}", 99 + 24 * n, key=b"entity")
+    before = UNMATCHED.labels("monitor", "m")._value.get()
     with caplog.at_level("WARNING", "driftwheel.monitor"):
-        for _ in range(60):
-            await world.settle(3)
-    assert "unlabelled" in {o["status"] for o in world.outcomes()}
+        for day in range(1, 5):
+            world.predict(f"z{day}", 24 * day, key=b"entity")
+            for _ in range(3):
+                await world.settle(3)
+                await world.sweep.once()
+    here = {record.partition for record in world.kafka.records(world.topic(PREDICTIONS))}
+    labels = world.kafka.records(world.topic_of_labels)
+    elsewhere = sum(record.partition not in here for record in labels)
+    assert elsewhere > 150
+    assert UNMATCHED.labels("monitor", "m")._value.get() - before == elsewhere
+    assert any("First suspect: the record key" in record.message for record in caplog.records)
 
 
 async def test_regression_and_classes():

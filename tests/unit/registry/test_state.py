@@ -21,6 +21,7 @@ def everything():
         trained("t2", status="failed", evaluation=None),
         command("x", {"kind": "train"}),
         promote("p", "9.0.0"),
+        declare("again"),
     )
     return house
 
