@@ -16,7 +16,9 @@ from services.training.adapters.delta import DeltaStore
 from services.training.handlers.deciding import Desk, decide_on_drift, decide_on_request
 from services.training.handlers.keeping import Decoders, go_on, keep_outcomes
 from services.training.handlers.knowledge import Models, RunLog
-from services.training.handlers.running import Pulse, Runs, Teller, launch
+from services.training.handlers.pulse import Pulse
+from services.training.handlers.running import Runs, launch
+from services.training.handlers.telling import Teller
 from services.training.settings import Settings
 from shared.kafka import Consumer, Names, Producer, Table, Topics
 from shared.service import Part, application

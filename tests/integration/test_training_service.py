@@ -11,7 +11,7 @@ from contracts.data import OUTCOMES
 from contracts.registry import MODEL_DECLARED, ModelDeclared
 from contracts.training import MODEL_TRAINED, TRAINING_DECIDED
 from services.training.app import CONTROL, parts
-from services.training.handlers.running import Pulse
+from services.training.handlers.pulse import Pulse
 from services.training.settings import Settings
 from shared.kafka import Message, Producer, Table, Topics
 from shared.kafka.names import data_topics, ensure

@@ -57,10 +57,9 @@ class Placing:
         self.owned = {(match[1], partition) for match, partition in found if match}
         seeks: dict[Position, int] = {}
         for model, partition in sorted(self.owned):
-            for position, commit, place in await self._found(model, partition):
-                if place < commit and position in positions:
-                    seeks[position] = place
-        return seeks
+            places = await self._found(model, partition)
+            seeks |= {position: place for position, commit, place in places if place < commit}
+        return {position: place for position, place in seeks.items() if position in positions}
 
     async def seeks(self, model: str, partition: int) -> dict[Position, int]:
         """Find where to read a partition from; afterwards the store knows its place."""

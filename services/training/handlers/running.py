@@ -1,59 +1,18 @@
-"""training.decided -> a run -> model.trained; and the pulse that time-bound decisions hang on."""
+"""training.decided -> a run -> model.trained."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from contracts import Event
 from contracts.training import TRAINING_DECIDED, ModelTrained, TrainingDecided
-from services.training.handlers.deciding import Desk
 from services.training.handlers.knowledge import Models, RunLog
+from services.training.handlers.telling import Teller
 from services.training.ports import Job, Launcher, Result, RunFailed, Store
-from shared.errors import Transient
-from shared.kafka import Message, Names, Position, Publisher
-from shared.kafka.message import envelope
-from shared.kafka.names import TOPIC_OF
+from shared.kafka import Names, Position
 from shared.telemetry import Telemetry
-
-LONGEST_WAIT_S = 5.0
-
-
-class Teller:
-    """Publishes events that no record led to."""
-
-    def __init__(self, telemetry: Telemetry, names: Names, publisher: Publisher) -> None:
-        self.telemetry, self.names, self.publisher = telemetry, names, publisher
-
-    async def tell(self, events: Sequence[Event]) -> None:
-        """Publish, as often as it takes.
-
-        Raises:
-            Unpublishable: an event is too large.
-
-        """
-        messages = [self._message(event) for event in events]
-        pause = 0.1
-        while messages:
-            try:
-                await self.publisher.publish(messages)
-                return
-            except Transient as error:
-                self.telemetry.log.warning("waiting: %s", error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_WAIT_S)
-
-    def _message(self, event: Event) -> Message:
-        topic = TOPIC_OF[type(event)]
-        return Message(
-            self.names.topic(topic),
-            event.model.encode(),
-            event.model_dump_json().encode(),
-            envelope(event, topic.name, self.telemetry.service),
-        )
 
 
 async def launch(event: TrainingDecided, *, runs: Runs) -> list[Event]:
@@ -155,63 +114,6 @@ class Runs:
         if not task.cancelled() and (error := task.exception()):
             self.trouble = f"a run was carried out and could not be told: {error!r}; restart"
             self.telemetry.log.error(self.trouble, exc_info=error)
-
-
-class Pulse:
-    """Writes what is buffered and looks whether a run is due, every `period_s` seconds."""
-
-    def __init__(
-        self,
-        telemetry: Telemetry,
-        *,
-        store: Store,
-        desk: Desk,
-        models: Models,
-        teller: Teller,
-        period_s: float,
-    ) -> None:
-        self.telemetry, self.store, self.desk, self.models = telemetry, store, desk, models
-        self.teller, self.period_s = teller, period_s
-        self.trouble: str | None = None
-        self._looked: dict[str, int | None] = {}
-        self._beating: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to beat."""
-        self._beating = asyncio.create_task(self._beat_on())
-
-    async def stop(self) -> None:
-        """Write what is left."""
-        if self._beating is not None:
-            self._beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._beating
-        await self.store.flush()
-
-    def unready(self) -> str | None:
-        """Say why the store cannot be written; None when it can."""
-        if self._beating is not None and self._beating.done():
-            return f"the offline store is no longer written: {self._beating.exception()!r}"
-        return self.trouble
-
-    async def beat(self) -> None:
-        """Write; where that changed a table, look; tell."""
-        await self.store.flush()
-        for model in self.models.names():
-            version = self.store.version(model)
-            if version != self._looked.get(model):
-                await self.teller.tell(await self.desk.look(model))
-                self._looked[model] = version
-
-    async def _beat_on(self) -> None:
-        while True:
-            await asyncio.sleep(self.period_s)
-            try:
-                await self.beat()
-                self.trouble = None
-            except Transient as error:
-                self.trouble = f"waiting: {error}"
-                self.telemetry.log.warning(self.trouble)
 
 
 def _trained(

@@ -121,7 +121,6 @@ def read(
     declaration: Declaration,
     *,
     until: datetime | None = None,
-    known_before: datetime | None = None,
 ) -> Rows:
     """Read a model's labelled outcomes as they stood in one version of its table.
 
@@ -133,27 +132,28 @@ def read(
         version: pinned version; None for the newest.
         declaration: names the features, the label and what a missing label means.
         until: no later events.
-        known_before: only labels that were known earlier.
 
     """
     spec = declaration.spec
     wanted = schema(spec.task, {name: f.type for name, f in spec.features.items()})
     stored = DeltaTable(uri, version=version).to_pyarrow_dataset()
     condition = None if until is None else ds.field("time") <= pa.scalar(until)
-    if known_before is not None:
-        known = ds.field("label_time") < pa.scalar(known_before)
-        condition = known if condition is None else condition & known
     names = [name for name in wanted.names if name in stored.schema.names]
     table = _latest(stored.to_table(columns=names, filter=condition))
     for field in wanted:
         if field.name not in names:
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    if spec.label.missing == "negative":
-        filled = pc.fill_null(table["label"], False)
-        table = table.set_column(table.column_names.index("label"), "label", filled)
-    table = table.filter(pc.is_valid(table["label"])).select(wanted.names).cast(wanted)
+    table = _labelled(table.select(wanted.names).cast(wanted), spec.label.missing)
     order = [("time", "ascending"), ("id", "ascending")]
     return Rows(declaration, table.sort_by(order).combine_chunks())
+
+
+def _labelled(table: pa.Table, missing: str) -> pa.Table:
+    """Keep the rows with a label; a missing one may mean a negative."""
+    if missing == "negative":
+        filled = pc.fill_null(table["label"], False)
+        return table.set_column(table.column_names.index("label"), "label", filled)
+    return table.filter(pc.is_valid(table["label"]))
 
 
 def _latest(table: pa.Table) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contracts.training import Evaluation, Interval, SliceEvaluation
-from services.training.domain.comparison import blocks_of, difference
+from services.training.domain.comparison import Blocks, blocks_of, difference
 from services.training.domain.table import PREFIX
 from services.training.run.dataset import Rows
 from shared.losses import losses
@@ -36,20 +37,13 @@ def evaluate(test: Rows, candidate: Model, champion: Model, version: str, seed: 
 
     """
     spec = test.declaration.spec
-    metric, confidence = spec.metric or "", spec.gates.confidence
+    metric = spec.metric or ""
     scores = candidate.score(test.features)
     of_candidate = losses(metric, scores, test.labels)
     of_champion = losses(metric, champion.score(test.features), test.labels)
     assert spec.prior is not None
     of_prior = losses(metric, Prior(spec.prior).score(test.features), test.labels)
-    deltas, blocks = of_candidate - of_champion, blocks_of(test.times)
-
-    def interval(chosen: NDArray[np.bool_]) -> Interval:
-        bounds = difference(deltas[chosen], blocks[chosen], confidence, seed)
-        return Interval(
-            mean=bounds.mean, low=bounds.low, high=bounds.high, confidence=bounds.confidence
-        )
-
+    pair = _Pair(of_candidate, of_champion, blocks_of(test.times), spec.gates.confidence, seed)
     predicted, observed = _calibration(spec.task, scores, test.labels)
     return Evaluation(
         metric=metric,
@@ -61,22 +55,40 @@ def evaluate(test: Rows, candidate: Model, champion: Model, version: str, seed: 
         champion_version=version,
         champion_loss=float(of_champion.mean()),
         prior_loss=float(of_prior.mean()),
-        difference=interval(np.ones(len(test), dtype=bool)),
+        difference=pair.interval(np.ones(len(test), dtype=bool)),
         predicted=predicted,
         observed=observed,
         loss_sd=float(of_candidate.std()),
-        slices=tuple(
-            SliceEvaluation(
-                feature=feature,
-                value=value,
-                rows=int(chosen.sum()),
-                candidate_loss=float(of_candidate[chosen].mean()),
-                champion_loss=float(of_champion[chosen].mean()),
-                difference=interval(chosen),
-            )
-            for feature, value, chosen in _slices(test)
-        ),
+        slices=tuple(pair.slice(*part) for part in _slices(test)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The losses of both models, row by row."""
+
+    candidate: Vector
+    champion: Vector
+    blocks: Blocks
+    confidence: float
+    seed: int
+
+    def interval(self, chosen: NDArray[np.bool_]) -> Interval:
+        deltas = self.candidate[chosen] - self.champion[chosen]
+        bounds = difference(deltas, self.blocks[chosen], self.confidence, self.seed)
+        return Interval(
+            mean=bounds.mean, low=bounds.low, high=bounds.high, confidence=bounds.confidence
+        )
+
+    def slice(self, feature: str, value: str, chosen: NDArray[np.bool_]) -> SliceEvaluation:
+        return SliceEvaluation(
+            feature=feature,
+            value=value,
+            rows=int(chosen.sum()),
+            candidate_loss=float(self.candidate[chosen].mean()),
+            champion_loss=float(self.champion[chosen].mean()),
+            difference=self.interval(chosen),
+        )
 
 
 def moment(microseconds: int) -> datetime:

@@ -57,13 +57,14 @@ def look_back(
 
     """
     uri, version = question.rows.uri, question.rows.version
-    known = read(uri, version, declaration, known_before=question.train_before)
+    stored = read(uri, version, declaration)
+    known = stored.take(np.flatnonzero(stored.label_times < _microseconds(question.train_before)))
     if not len(known):
         raise ValueError(f"no label was known before {question.train_before}")
     fit, selection = halves(known.times, known.label_times)
     found = search(known.take(fit), known.take(selection), known, threads=threads, report=report)
     model = load(found.files)
-    rows = _between(read(uri, version, declaration), question)
+    rows = _between(stored, question)
     prior = declaration.spec.prior
     assert prior is not None
     return {

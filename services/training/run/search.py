@@ -15,10 +15,10 @@ from services.training.run.dataset import Rows
 from services.training.run.trainers import (
     BoostedTrainer,
     Files,
-    Fitted,
     LinearTrainer,
     PriorTrainer,
     Trainer,
+    Vector,
 )
 from shared.losses import losses
 from shared.models import load
@@ -45,6 +45,11 @@ class Recipe:
     def name(self) -> str:
         """Write it as trials show it."""
         return f"{self.algorithm}, {self.window} rows"
+
+    def past(self, rows: Rows) -> Rows:
+        """Choose the rows to learn from."""
+        first = len(rows) // 2 if self.window == "recent" else 0
+        return rows.take(np.arange(first, len(rows)))
 
 
 RECIPES = (
@@ -84,41 +89,45 @@ def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report:
         "linear": LinearTrainer(),
         "lightgbm": BoostedTrainer(threads),
     }
-    metric = fit.declaration.spec.metric or ""
     fit, selection = _thinned(fit, TRIAL_ROWS), _thinned(selection, SELECTION_ROWS)
-    tried, trials, measured = [], [], []
+    tried = []
     for recipe in RECIPES:
-        started = time.monotonic()
-        fitted = _fit(trainers[recipe.algorithm], recipe, fit, selection, None)
-        if fitted is None:
-            continue
-        loss = losses(metric, load(fitted[0].files).score(selection.features), selection.labels)
-        trial = Trial(
-            name=recipe.name,
-            rows=fitted[1],
-            loss=float(loss.mean()),
-            seconds=round(time.monotonic() - started, 3),
-        )
-        report({"trial": trial.name, "rows": trial.rows, "loss": trial.loss})
-        tried.append((recipe, fitted[0].rounds))
-        trials.append(trial)
-        measured.append(loss)
-    recipe, rounds = tried[simplest_within_noise(measured, blocks_of(selection.times))]
+        attempt = _try(trainers[recipe.algorithm], recipe, fit, selection)
+        if attempt is not None:
+            report(attempt.trial.model_dump(include={"name", "rows", "loss"}))
+            tried.append(attempt)
+    losses_of_all = [attempt.losses for attempt in tried]
+    picked = tried[simplest_within_noise(losses_of_all, blocks_of(selection.times))]
+    recipe, rounds = picked.recipe, picked.rounds
     report({"picked": recipe.name, "rounds": rounds})
-    again = _fit(trainers[recipe.algorithm], recipe, learnable, None, rounds)
+    past = recipe.past(learnable)
+    again = trainers[recipe.algorithm].fit(past, None, rounds)
     assert again is not None
-    return Found(recipe, rounds, again[0].files, tuple(trials), again[1])
+    trials = tuple(attempt.trial for attempt in tried)
+    return Found(recipe, rounds, again.files, trials, len(past))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    recipe: Recipe
+    rounds: int | None
+    losses: Vector
+    trial: Trial
+
+
+def _try(trainer: Trainer, recipe: Recipe, fit: Rows, selection: Rows) -> _Attempt | None:
+    """Fit a recipe and measure it on the selection rows; None where it does not fit the task."""
+    started, past = time.monotonic(), recipe.past(fit)
+    fitted = trainer.fit(past, selection, None)
+    if fitted is None:
+        return None
+    metric = fit.declaration.spec.metric or ""
+    loss = losses(metric, load(fitted.files).score(selection.features), selection.labels)
+    seconds = round(time.monotonic() - started, 3)
+    trial = Trial(name=recipe.name, rows=len(past), loss=float(loss.mean()), seconds=seconds)
+    return _Attempt(recipe, fitted.rounds, loss, trial)
 
 
 def _thinned(rows: Rows, most: int) -> Rows:
     """Take every k-th row, so that at most `most` are left."""
     return rows.take(np.arange(0, len(rows), -(-len(rows) // most)))
-
-
-def _fit(
-    trainer: Trainer, recipe: Recipe, rows: Rows, held_out: Rows | None, rounds: int | None
-) -> tuple[Fitted, int] | None:
-    if recipe.window == "recent":
-        rows = rows.take(np.arange(len(rows) // 2, len(rows)))
-    fitted = trainer.fit(rows, held_out, rounds)
-    return None if fitted is None else (fitted, len(rows))

@@ -9,7 +9,6 @@ from contracts.data import PREDICTIONS, outcome_type
 from shared.telemetry import COUNTERS
 from tests.service.monitor.world import World, at, ce_id, declaration
 
-
 UNMATCHED = COUNTERS["labels_unmatched"]
 
 

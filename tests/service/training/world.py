@@ -22,7 +22,8 @@ from contracts.registry import (
 )
 from contracts.training import Dataset, Evaluation, Interval
 from services.training.app import parts
-from services.training.handlers.running import Pulse, Runs
+from services.training.handlers.pulse import Pulse
+from services.training.handlers.running import Runs
 from services.training.ports import Job, Result, RunFailed
 from services.training.settings import Settings
 from shared.kafka import Consumer, Position
