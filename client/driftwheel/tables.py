@@ -121,7 +121,7 @@ class _Parquet:
             from pyarrow import ArrowInvalid
             from pyarrow.parquet import ParquetFile
         except ModuleNotFoundError as error:
-            raise Invalid("Parquet files need pyarrow: pip install pyarrow") from error
+            raise Invalid("Parquet files need pyarrow: pip install driftwheel[files]") from error
         try:
             self._file: Any = ParquetFile(path)
         except ArrowInvalid as error:

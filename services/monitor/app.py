@@ -22,14 +22,15 @@ from services.monitor.handlers import (
     measure_windows,
     publish_outcomes,
 )
+from services.monitor.ports import Detector, Log, Store
 from services.monitor.settings import Settings
-from shared.clock import wall_clock
+from shared.clock import Clock, wall_clock
 from shared.kafka import Consumer, Names, Position, Producer, Table, Topics
 from shared.kafka.fetch import Reader
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
-JOIN, WINDOWS = "monitor-join", "monitor-windows"
+COUNT, JOIN, WINDOWS = "monitor-count", "monitor-join", "monitor-windows"
 TOPICS = (
     MODEL_DECLARED,
     RELEASE_CHANGED,
@@ -56,31 +57,9 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
     """
     kafka, names, catalog = settings.kafka, Names(settings.prefix), Catalog()
     publisher = doubles.get("publisher") or Producer(kafka)
-    clock = doubles.get("clock") or wall_clock
     log = doubles.get("log") or Reader(kafka)
-    store = doubles.get("store") or RedisStore(
-        settings.redis,
-        settings.prefix,
-        label_ttl_s=settings.label_ttl_s,
-        grace_s=settings.grace_s,
-    )
-    placing = Placing(
-        names=names, catalog=catalog, store=store, log=log, group=JOIN, grace_s=settings.grace_s
-    )
-    closing = Closing(
-        telemetry=telemetry,
-        store=store,
-        log=log,
-        placing=placing,
-        clock=clock,
-        idle_s=settings.idle_s,
-    )
-    join = Join(
-        telemetry=telemetry,
-        placing=placing,
-        closing=closing,
-        patience_s=settings.label_patience_s,
-    )
+    store = doubles.get("store") or _store(settings)
+    closing = _closing(settings, telemetry, catalog, store, log, doubles.get("clock", wall_clock))
     head, trailing, merging = (
         Consumer(
             telemetry,
@@ -92,31 +71,12 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
             instance=settings.instance,
             max_records=settings.max_records,
         )
-        for group in ("monitor-count", JOIN, WINDOWS)
+        for group in (COUNT, JOIN, WINDOWS)
     )
-    head.on_data(PREDICTIONS, count_predictions, store=store, clock=clock, idle_s=settings.idle_s)
-    # Labels first: a batch that holds both finds them there.
-    trailing.on_data(LABELS_VALIDATED, keep_labels, join=join)
-    trailing.on_data(PREDICTIONS, publish_outcomes, join=join)
-    trailing.on_assigned(join.assigned)
-    merging.on(
-        WINDOW_COUNTED,
-        measure_windows,
-        store=store,
-        catalog=catalog,
-        detector=doubles.get("detector") or TrailingMeans(),
-        log=log,
-        position=Position(names.topic(WINDOW_COUNTED), 0),
-        group=names.group(WINDOWS),
-    )
-    sweep = Sweep(
-        telemetry,
-        names,
-        publisher,
-        closing.sweep,
-        transient=TRANSIENT,
-        every_s=settings.sweep_s,
-    )
+    _count(head, closing)
+    _join(trailing, closing, settings.label_patience_s)
+    _measure(merging, closing, doubles.get("detector") or TrailingMeans())
+    every_s = settings.sweep_s
     return [
         Topics(kafka, names, TOPICS, settings.replicas),
         publisher,
@@ -127,5 +87,67 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         merging,
         trailing,
         head,
-        sweep,
+        Sweep(telemetry, names, publisher, closing.sweep, transient=TRANSIENT, every_s=every_s),
     ]
+
+
+def _store(settings: Settings) -> RedisStore:
+    return RedisStore(
+        settings.redis,
+        settings.prefix,
+        label_ttl_s=settings.label_ttl_s,
+        grace_s=settings.grace_s,
+    )
+
+
+def _closing(
+    settings: Settings, telemetry: Telemetry, catalog: Catalog, store: Store, log: Log, clock: Clock
+) -> Closing:
+    placing = Placing(
+        names=Names(settings.prefix),
+        catalog=catalog,
+        store=store,
+        log=log,
+        group=JOIN,
+        grace_s=settings.grace_s,
+    )
+    return Closing(
+        telemetry=telemetry,
+        store=store,
+        log=log,
+        placing=placing,
+        clock=clock,
+        idle_s=settings.idle_s,
+    )
+
+
+def _count(consumer: Consumer, closing: Closing) -> None:
+    known = {"store": closing.store, "clock": closing.clock, "idle_s": closing.idle_s}
+    consumer.on_data(PREDICTIONS, count_predictions, **known)
+
+
+def _join(consumer: Consumer, closing: Closing, patience_s: float) -> None:
+    join = Join(
+        telemetry=closing.telemetry,
+        placing=closing.placing,
+        closing=closing,
+        patience_s=patience_s,
+    )
+    # Labels first: a batch that holds both finds them there.
+    consumer.on_data(LABELS_VALIDATED, keep_labels, join=join)
+    consumer.on_data(PREDICTIONS, publish_outcomes, join=join)
+    consumer.on_assigned(join.assigned)
+
+
+def _measure(consumer: Consumer, closing: Closing, detector: Detector) -> None:
+    names = closing.placing.names
+    consumer.on(
+        WINDOW_COUNTED,
+        measure_windows,
+        store=closing.store,
+        catalog=closing.placing.catalog,
+        detector=detector,
+        log=closing.log,
+        position=Position(names.topic(WINDOW_COUNTED), 0),
+        group=names.group(WINDOWS),
+    )

@@ -86,9 +86,14 @@ def verdict(trigger: Trigger, situation: Situation, rules: Rules) -> Verdict:
 def due(situation: Situation, rules: Rules) -> Trigger | None:
     """Tell which trigger time and labels alone give rise to, if any.
 
+    They ask again by themselves, so nothing is due while a run goes on or cools down.
+
     age: the champion's last row is older than `max_age`. volume: `volume` new labels have come
     since the last run, or the champion is still the prior and there are labels enough.
     """
+    last = situation.last
+    if last and (not last.ended or situation.now - last.at < rules.cooldown):
+        return None
     if situation.trained_at and situation.now - situation.trained_at > rules.max_age:
         return Trigger("age")
     first = situation.trained_at is None and situation.labels >= rules.min_labels

@@ -12,7 +12,7 @@ Times = NDArray[np.int64]
 Rows = NDArray[np.intp]
 
 SHARE = 0.15
-LONGEST_TEST = timedelta(days=14)
+LONGEST_TEST, SHORTEST_TEST = timedelta(days=14), timedelta(days=7)
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -37,8 +37,9 @@ class Split:
 def split(times: Times, label_times: Times, least: int) -> Split:
     """Cut rows in time order into parts that could have been had at the time.
 
-    The test rows are the newest 15 %, at most the last 14 days, but at least `least` rows where
-    that is not more than a third. The selection rows are the 15 % before. A part never ends within
+    The test rows are the newest 15 %, at most the last 14 days, but at least `least` rows and a
+    week where that is not more than a third: days differ, and a verdict on two of them is none.
+    The selection rows are the 15 % before. A part never ends within
     rows of the same time, and no row is learned from whose label came after the next part began.
 
     Args:
@@ -52,9 +53,8 @@ def split(times: Times, label_times: Times, least: int) -> Split:
     """
     n = len(times)
     share = max(int(np.ceil(SHARE * n)), min(least, n // 3))
-    long_ago = int(times[-1]) - LONGEST_TEST // MICROSECOND if n else 0
-    fortnight = n - int(np.searchsorted(times, long_ago, side="left"))
-    test_rows = max(min(share, fortnight), min(least, n // 3))
+    fortnight, week = (_rows_since(times, span) for span in (LONGEST_TEST, SHORTEST_TEST))
+    test_rows = max(min(share, fortnight), min(max(least, week), n // 3))
     test_start = _cut(times, n - test_rows)
     selection_start = _cut(times, max(0, test_start - share))
     before_test = _known(label_times[:test_start], times[test_start:])
@@ -81,6 +81,12 @@ def halves(times: Times, label_times: Times) -> tuple[Rows, Rows]:
     if not len(fit) or not len(selection):
         raise ValueError(f"{len(times):,} labelled rows are too few or too close in time")
     return fit, selection
+
+
+def _rows_since(times: Times, span: timedelta) -> int:
+    """Count the rows of the last `span`."""
+    since = int(times[-1]) - span // MICROSECOND if len(times) else 0
+    return len(times) - int(np.searchsorted(times, since, side="left"))
 
 
 def _cut(times: Times, row: int) -> int:

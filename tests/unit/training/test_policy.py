@@ -99,6 +99,13 @@ def test_volume_counts_the_labels_since_the_last_run():
     assert due(situation(labels=20_001), rules) == Trigger("volume")
 
 
+def test_nothing_is_due_by_itself_while_a_run_goes_on_or_cools_down():
+    old = {"trained_at": NOW - 90 * DAYS}
+    assert due(situation(**old, last=LastRun(NOW - 8 * DAYS, 0, ended=False)), RULES) is None
+    assert due(situation(**old, last=LastRun(NOW - 6 * DAYS, 0, ended=True)), RULES) is None
+    assert due(situation(**old, last=LastRun(NOW - 7 * DAYS, 0, ended=True)), RULES) is not None
+
+
 def test_windows_are_aligned_to_the_epoch_in_utc():
     assert window_start(NOW, DAYS) == datetime(2013, 6, 30, tzinfo=UTC)
     assert window_start(NOW, 7 * DAYS) == datetime(

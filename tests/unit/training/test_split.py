@@ -10,11 +10,17 @@ DAY = 24 * HOUR
 
 
 def test_the_newest_fifteen_percent_are_the_test():
-    times = np.arange(1000) * HOUR // 4
+    times = np.arange(1000) * HOUR * 2
     parts = split(times, times, least=30)
     assert parts.test.tolist() == list(range(850, 1000))
     assert parts.selection.tolist() == list(range(700, 850))
     assert parts.fit.tolist() == list(range(700))
+
+
+def test_the_test_is_a_week_where_that_is_no_more_than_a_third():
+    month, few_days = np.arange(30 * 24) * HOUR, np.arange(9 * 24) * HOUR
+    assert len(split(month, month, least=30).test) == 7 * 24 + 1
+    assert len(split(few_days, few_days, least=30).test) == 3 * 24
 
 
 def test_the_test_is_at_most_a_fortnight():
