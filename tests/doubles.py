@@ -76,7 +76,8 @@ class MemoryKafka:
     ) -> None:
         """Append one record, as any Kafka client would."""
         every = list(range(self.partitions)) if ".data." in topic else [0]
-        partition = self._partition_of(key, every, every)
+        # The real partitioner draws lots for records without a key.
+        partition = self._partition_of(key or b"", every, every)
         log = self.logs[TopicPartition(topic, partition)]
         log.append(
             record(

@@ -10,7 +10,6 @@ from contracts.data import LABELS_VALIDATED, PREDICTIONS
 from contracts.performance import DRIFT_DETECTED, PERFORMANCE_MEASURED, WINDOW_COUNTED
 from contracts.registry import MODEL_DECLARED, RELEASE_CHANGED
 from services.monitor.adapters.store import TRANSIENT, RedisStore
-from services.monitor.adapters.sweep import Sweep
 from services.monitor.domain.drift import TrailingMeans
 from services.monitor.handlers import (
     Catalog,
@@ -25,7 +24,7 @@ from services.monitor.handlers import (
 from services.monitor.ports import Detector, Log, Store
 from services.monitor.settings import Settings
 from shared.clock import Clock, wall_clock
-from shared.kafka import Consumer, Names, Position, Producer, Table, Topics
+from shared.kafka import Consumer, Names, Position, Producer, Table, Teller, Timer, Topics
 from shared.kafka.fetch import Reader
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
@@ -76,7 +75,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
     _count(head, closing)
     _join(trailing, closing, settings.label_patience_s)
     _measure(merging, closing, doubles.get("detector") or TrailingMeans())
-    every_s = settings.sweep_s
+    teller = Teller(telemetry, names, publisher)
     return [
         Topics(kafka, names, TOPICS, settings.replicas),
         publisher,
@@ -87,7 +86,8 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         merging,
         trailing,
         head,
-        Sweep(telemetry, names, publisher, closing.sweep, transient=TRANSIENT, every_s=every_s),
+        # Idle partitions have windows too, and no record leads to them.
+        Timer(teller, closing.sweep, every_s=settings.sweep_s, transient=TRANSIENT),
     ]
 
 

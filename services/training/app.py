@@ -18,9 +18,8 @@ from services.training.handlers.keeping import Decoders, go_on, keep_outcomes
 from services.training.handlers.knowledge import Models, RunLog
 from services.training.handlers.pulse import Pulse
 from services.training.handlers.running import Runs, launch
-from services.training.handlers.telling import Teller
 from services.training.settings import Settings
-from shared.kafka import Consumer, Names, Producer, Table, Topics
+from shared.kafka import Consumer, Names, Producer, Table, Teller, Timer, Topics
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -66,9 +65,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         store=store,
         artifacts=settings.state / "artifacts",
     )
-    pulse = Pulse(
-        telemetry, store=store, desk=desk, models=models, teller=teller, period_s=settings.flush_s
-    )
+    pulse = Pulse(store=store, desk=desk, models=models)
     consumer = Consumer(
         telemetry,
         "training",
@@ -93,6 +90,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         table(TRAINING_DECIDED, log.decided),
         table(MODEL_TRAINED, log.trained),
         pulse,
+        Timer(teller, pulse.beat, every_s=settings.flush_s),
         runs,
         consumer,
     ]

@@ -5,6 +5,7 @@ from shared.kafka.message import Batch, Message, Parked, Position, Record, Told,
 from shared.kafka.names import Names
 from shared.kafka.producer import Producer, Publisher
 from shared.kafka.table import Table
+from shared.kafka.telling import Teller, Timer
 from shared.kafka.topics import Topics
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "Publisher",
     "Record",
     "Table",
+    "Teller",
+    "Timer",
     "Told",
     "Topics",
     "headers_of",

@@ -26,11 +26,11 @@ from shared.kafka.message import (
     Position,
     Record,
     Told,
-    envelope,
     position_of,
 )
-from shared.kafka.names import TOPIC_OF, Names
+from shared.kafka.names import Names
 from shared.kafka.producer import Publisher, Unpublishable
+from shared.kafka.telling import message_of
 from shared.kafka.tracing import Spans
 from shared.telemetry import Telemetry
 
@@ -170,7 +170,7 @@ class Handling:
         """Publish everything; what can never be published parks the record that caused it."""
         while True:
             messages = [spans.carried(message) for message in told.messages]
-            messages += [spans.carried(self._message(event)) for event in told.events]
+            messages += [spans.told(self._message(event)) for event in told.events]
             messages += [dead_letter(parked) for parked in told.parked]
             try:
                 await self.patiently(partial(self.publisher.publish, messages))
@@ -201,10 +201,7 @@ class Handling:
         return await handler(Batch(match[1], topic.kind, records))
 
     def _message(self, event: Event) -> Message:
-        topic = TOPIC_OF[type(event)]
-        headers = envelope(event, topic.name, self.telemetry.service)
-        value = event.model_dump_json().encode()
-        return Message(self.names.topic(topic), event.model.encode(), value, headers)
+        return message_of(event, self.names, self.telemetry.service)
 
     def _by_route(self, records: Sequence[Record]) -> list[tuple[Settle, list[Record]]]:
         by_topic: dict[str, list[Record]] = defaultdict(list)

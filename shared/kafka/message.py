@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
@@ -98,16 +98,3 @@ def headers_of(record: Record) -> dict[str, str]:
 def position_of(record: Record) -> Position:
     """Name the partition of a record."""
     return TopicPartition(record.topic, record.partition)
-
-
-def envelope(event: Event, kind: str, source: str) -> tuple[tuple[str, bytes], ...]:
-    """Write the CloudEvents attributes of an event of ours, binary mode."""
-    attributes: dict[str, Any] = {
-        "ce_specversion": "1.0",
-        "ce_id": event.event_id,
-        "ce_source": f"driftwheel/{source}",
-        "ce_type": kind,
-        "ce_time": event.at.isoformat(),
-        "content-type": "application/json",
-    }
-    return tuple((name, str(value).encode()) for name, value in attributes.items())

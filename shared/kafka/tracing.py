@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import Token
 from dataclasses import replace
 from typing import Self
 
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -14,11 +15,20 @@ from shared.kafka.message import Message, Record
 
 TRACEPARENT = "traceparent"
 PROPAGATOR = TraceContextTextMapPropagator()
+TRACER = trace.get_tracer("driftwheel")
 
 
 def traceparent_of(record: Record) -> bytes | None:
     """Read the trace context a record came with."""
     return next((value for key, value in record.headers if key == TRACEPARENT), None)
+
+
+def traced(message: Message, span: trace.Span) -> Message:
+    """Let a message go on with the trace of a span."""
+    carrier: dict[str, str] = {}
+    PROPAGATOR.inject(carrier, trace.set_span_in_context(span, Context()))
+    headers = tuple((name, value.encode()) for name, value in carrier.items())
+    return replace(message, headers=(*message.headers, *headers))
 
 
 def _sampled(traceparent: bytes) -> bool:
@@ -27,39 +37,53 @@ def _sampled(traceparent: bytes) -> bool:
 
 
 class Spans:
-    """The spans of one batch; records without a sampled trace cost nothing."""
+    """The spans of one batch; data records without a sampled trace cost nothing.
+
+    While the batch is handled its first span is the current one, so that logs name it and
+    background tasks that a handler starts go on with it.
+    """
 
     def __init__(self, service: str, records: Sequence[Record]) -> None:
         self.service, self.records = service, records
         self._spans: dict[int, trace.Span] = {}
         self._first: trace.Span | None = None
+        self._token: Token[Context] | None = None
 
     def __enter__(self) -> Self:
-        tracer = trace.get_tracer("driftwheel")
         for record in self.records:
             parent = traceparent_of(record)
             if parent is not None and _sampled(parent):
-                context = PROPAGATOR.extract({TRACEPARENT: parent.decode("ascii", "replace")})
-                span = tracer.start_span(f"{self.service} {record.topic}", context)
+                remote = PROPAGATOR.extract({TRACEPARENT: parent.decode("ascii", "replace")})
+                span = TRACER.start_span(f"{self.service} {record.topic}", remote)
                 self._spans[id(record)] = span
                 self._first = self._first or span
+        if self._first is not None:
+            self._token = context.attach(trace.set_span_in_context(self._first))
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            context.detach(self._token)
+        if self._first is not None:
+            self._first.end()
         for span in self._spans.values():
-            span.end()
+            if span is not self._first:
+                span.end()
 
     def carried(self, message: Message) -> Message:
-        """Give a message the trace of its cause; one without a cause goes on the batch's first."""
-        context = self._context(message.cause)
-        if context is None:
+        """Give a message the trace of its cause."""
+        if message.cause is None:
             return message
-        return replace(message, headers=(*message.headers, (TRACEPARENT, context)))
+        span = self._spans.get(id(message.cause))
+        if span is not None:
+            return traced(message, span)
+        parent = traceparent_of(message.cause)
+        if parent is None:
+            return message
+        return replace(message, headers=(*message.headers, (TRACEPARENT, parent)))
 
-    def _context(self, cause: Record | None) -> bytes | None:
-        span = self._first if cause is None else self._spans.get(id(cause))
-        if span is None:
-            return traceparent_of(cause) if cause is not None else None
-        carrier: dict[str, str] = {}
-        PROPAGATOR.inject(carrier, trace.set_span_in_context(span, Context()))
-        return carrier[TRACEPARENT].encode() if TRACEPARENT in carrier else None
+    def told(self, message: Message) -> Message:
+        """Give a fact the trace of the batch; facts are few, so there always is one."""
+        if self._first is None:
+            self._first = TRACER.start_span(f"{self.service} tells")
+        return traced(message, self._first)

@@ -9,9 +9,8 @@ from pathlib import Path
 from contracts import Event
 from contracts.training import TRAINING_DECIDED, ModelTrained, TrainingDecided
 from services.training.handlers.knowledge import Models, RunLog
-from services.training.handlers.telling import Teller
 from services.training.ports import Job, Launcher, Result, RunFailed, Store
-from shared.kafka import Names, Position
+from shared.kafka import Names, Position, Teller
 from shared.telemetry import Telemetry
 
 

@@ -17,10 +17,9 @@ from contracts.registry import (
     ReleaseChanged,
     VersionRef,
 )
-from services.monitor.adapters.sweep import Sweep
 from services.monitor.app import parts
 from services.monitor.settings import Settings
-from shared.kafka import Consumer, Message
+from shared.kafka import Consumer, Message, Timer
 from tests.doubles import MemoryKafka, telemetry
 from tests.service.monitor.store import MemoryStore
 
@@ -170,7 +169,7 @@ class World:
         self.kafka.attach(*self.parts)
         self.assigned = False
         self.consumers = {p.group: p for p in self.parts if isinstance(p, Consumer)}
-        self.sweep = next(p for p in self.parts if isinstance(p, Sweep))
+        self.sweep = next(p for p in self.parts if isinstance(p, Timer))
 
     async def restart(self, rewind=None):
         """Start anew from the commits, of which `rewind` may take some back."""

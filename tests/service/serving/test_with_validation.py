@@ -22,6 +22,7 @@ async def test_every_event_is_predicted_or_quarantined_once(tmp_path):
     by_id = {}
     for record, prediction in zip(serving.records, serving.predictions, strict=True):
         assert by_id.setdefault(prediction["id"], record.value) == record.value
-    origins = {dict(r.headers)["quarantine-offset"] for r in validation.quarantined}
+    headers = [dict(r.headers) for r in validation.quarantined]
+    origins = {(h["quarantine-partition"], h["quarantine-offset"]) for h in headers}
     assert len(origins) == 6 + 1 + 1
     assert serving.parked == []

@@ -191,7 +191,7 @@ async def test_the_loop_goes_on_while_a_run_does(world):
     await world.kafka.settle()
     world.append(outcomes("binary", 100, first=200))
     await world.kafka.settle()
-    await world.pulse.beat()
+    await world.timer.once()
     assert (await world.store.summary(MODEL, unlabelled=False)).labels == 300
     assert world.kafka.events(MODEL_TRAINED) == []
     world.launcher.go.set()
@@ -204,7 +204,7 @@ async def test_an_interrupted_run_is_taken_up_after_a_restart(world):
     world.restart()
     world.append(outcomes("binary", 200))
     await world.kafka.settle()
-    await world.pulse.beat()
+    await world.timer.once()
     await world.kafka.settle()
     await asyncio.wait_for(stuck.begun.wait(), 5)
     await world.runs.stop()
@@ -229,7 +229,7 @@ async def test_runs_are_broken_off_when_they_become_another_copys(world):
     world.restart()
     world.append(outcomes("binary", 200))
     await world.kafka.settle()
-    await world.pulse.beat()
+    await world.timer.once()
     await world.kafka.settle()
     await asyncio.wait_for(world.launcher.begun.wait(), 5)
     await world.consumer.positioning[1](frozenset({position(TOPIC)}))

@@ -26,7 +26,7 @@ from services.training.handlers.pulse import Pulse
 from services.training.handlers.running import Runs
 from services.training.ports import Job, Result, RunFailed
 from services.training.settings import Settings
-from shared.kafka import Consumer, Position
+from shared.kafka import Consumer, Position, Timer
 from tests.doubles import MemoryKafka, telemetry
 
 MODEL = "toy"
@@ -166,6 +166,7 @@ class World:
         found = {type(part): part for part in made}
         self.consumer: Consumer = found[Consumer]
         self.pulse: Pulse = found[Pulse]
+        self.timer: Timer = found[Timer]
         self.runs: Runs = found[Runs]
         self.store = self.pulse.store
 
@@ -231,7 +232,7 @@ class World:
     async def settle(self) -> None:
         """Deliver, beat once, and let runs end."""
         await self.kafka.settle()
-        await self.pulse.beat()
+        await self.timer.once()
         await self.kafka.settle()
         await self.runs.finish()
         await self.kafka.settle()
