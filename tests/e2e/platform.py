@@ -64,9 +64,9 @@ class Platform:
         return [json.loads(record.value) for record in await self.records(topic)]
 
     @contextlib.asynccontextmanager
-    async def producer(self) -> AsyncIterator[AIOKafkaProducer]:
+    async def producer(self, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.kafka, acks="all", max_request_size=4_000_000
+            bootstrap_servers=self.kafka, acks="all", max_request_size=4_000_000, **options
         )
         await producer.start()
         try:

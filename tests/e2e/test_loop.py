@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 from datetime import date
 from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 
 from driftwheel import Client
 from driftwheel.declarations import Declaration
@@ -109,25 +111,54 @@ async def test_bad_input_is_quarantined_as_it_came_and_nothing_else_is_lost(plat
     assert not bad_ids & {p["id"] for p in predictions}
 
 
-async def test_a_trace_runs_through_all_services(platform, flights):
+async def test_a_trace_runs_from_the_request_to_the_outcome(platform, flights):
     trace = "0af7651916cd43dd8448eb211c80319c"
-    headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    headers = {
+        "traceparent": f"00-{trace}-b7ad6b7169203331-01",
+        "content-type": "application/json",
+    }
+    label = b'{"id": "traced", "time": "2013-01-01T14:00:00Z", "value": true}'
+    later = [event(f"later-{n}").replace(b"2013-01-01", b"2013-01-05") for n in range(40)]
     async with httpx.AsyncClient() as http:
-        url = f"{platform.url('ingest')}/events/{FLIGHTS.model}"
-        answer = await http.post(url, content=event("traced"), headers={
-            **headers, "content-type": "application/json",
-        })  # fmt: skip
-        assert answer.status_code == 202, answer.text
+        url = platform.url("ingest")
+        for path, body in (("events", event("traced")), ("labels", label)):
+            answer = await http.post(f"{url}/{path}/{FLIGHTS.model}", content=body, headers=headers)
+            assert answer.status_code == 202, answer.text
+        ndjson = {"content-type": "application/x-ndjson"}
+        lines = b"\n".join(later)
+        answer = await http.post(f"{url}/events/{FLIGHTS.model}", content=lines, headers=ndjson)
+        assert answer.json()["accepted"] == len(later)
 
     async def traced():
-        for kind in ("events", "events.validated", "predictions"):
+        for kind in ("events", "events.validated", "labels.validated", "predictions", "outcomes"):
             records = await platform.records(f"data.{FLIGHTS.model}.{kind}.v1")
             mine = [r for r in records if b'"traced"' in r.value]
-            if not mine or trace not in dict(mine[0].headers)["traceparent"].decode():
+            if not mine or trace_of(mine[0]) != trace:
                 return False
         return True
 
     await eventually("the trace is in every record that follows", traced)
+
+
+async def test_a_record_beyond_all_proportion_costs_only_itself(platform, flights):
+    topic = f"driftwheel.data.{FLIGHTS.model}.events.v1"
+    large = event("large", dest="X" * 2_000_000)
+    async with platform.producer() as producer:
+        with pytest.raises(MessageSizeTooLargeError):
+            await producer.send_and_wait(topic, os.urandom(2_000_000), key=b"k")
+    async with platform.producer(compression_type="gzip") as producer:
+        await producer.send_and_wait(topic, large, key=b"k")
+        await producer.send_and_wait(topic, event("after-large"), key=b"k")
+
+    async def refused_and_passed():
+        predictions = await platform.values(f"data.{FLIGHTS.model}.predictions.v1")
+        if not any(p["id"] == "after-large" for p in predictions):
+            return False
+        records = await platform.records(f"data.{FLIGHTS.model}.events.quarantined.v1")
+        reasons = [dict(r.headers)["quarantine-reason"] for r in records]
+        return any(b"2,000," in reason and b"bytes" in reason for reason in reasons)
+
+    await eventually("it is refused with its size, and the next is predicted", refused_and_passed)
 
 
 async def test_ingest_refuses_with_the_field_and_the_reason(platform, flights):
@@ -164,6 +195,29 @@ async def test_another_task_type_runs_on_the_same_platform_untouched(platform):
 
     await eventually("a trained model beats the constant and is promoted", promoted, 120)
     outcomes = await platform.values(f"data.{TEMPERATURE}.outcomes.v1")
+    await _one_trace_from_the_decision_to_the_release(platform, (await promoted())[0])
     labelled = [o for o in outcomes if o["status"] == "labelled"]
     assert len(labelled) > 3000
     assert all(abs(o["loss"] - abs(o["score"] - o["label"])) < 1e-9 for o in labelled)
+
+
+async def _one_trace_from_the_decision_to_the_release(platform, promotion):
+    promoted = await _record(platform, "registry.recorded", promotion["event_id"])
+    trained = await _record(platform, "model.trained", json.loads(promoted.value)["cause"])
+    decided = await _record(platform, "training.decided", json.loads(trained.value)["cause"])
+    (released,) = [
+        record
+        for record in await platform.records("release.changed.v1")
+        if json.loads(record.value)["plan"]["plan_id"] == promotion["event_id"]
+    ]
+    assert len({trace_of(record) for record in (decided, trained, promoted, released)}) == 1
+
+
+async def _record(platform, subject, event_id):
+    records = await platform.records(f"{subject}.v1")
+    return next(r for r in records if json.loads(r.value)["event_id"] == event_id)
+
+
+def trace_of(record):
+    """Read the trace id, the second of four parts."""
+    return dict(record.headers)["traceparent"].decode().split("-")[1]
