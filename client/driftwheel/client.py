@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import os
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -18,14 +15,9 @@ from driftwheel.endpoints import Endpoints, find
 from driftwheel.errors import Invalid, NoAnswer, NotAcknowledged, NotFound, Refused
 from driftwheel.facts import ANSWERS, Fact, answer_of, fact
 from driftwheel.messages import Answer, Outcome, Prediction, Record
+from driftwheel.records import KeyOf, Publishable, chunks, encoded, record_of, traced
 from driftwheel.stream import Raw, Start, Stream
 from driftwheel.writer import Writer
-
-Publishable = Mapping[str, Any] | bytes | str | Record
-KeyOf = Callable[[Mapping[str, Any]], str | None]
-
-CHUNK_RECORDS = 5000
-CHUNK_BYTES = 4_000_000
 
 
 class Client:
@@ -114,8 +106,8 @@ class Client:
         if self._writer is None:
             self._writer = Writer(self.endpoints, self.deadline_s)
         acknowledged = 0
-        records = (self._traced(_record(item, key)) for item in items)
-        for chunk in _chunks(records):
+        records = (traced(record_of(item, key), self.trace_share) for item in items)
+        for chunk in chunks(records):
             try:
                 await self._writer.publish(topic, chunk)
             except NotAcknowledged as error:
@@ -233,7 +225,7 @@ class Client:
             expected_revision=expected_revision,
             reason=reason,
         )
-        value = _encoded(built, "the command")
+        value = encoded(built, "the command")
         topic = self.endpoints.control("registry.commands")
         answers = [self.endpoints.control("registry.recorded"), f"{topic}.dlq"]
         try:
@@ -251,72 +243,12 @@ class Client:
             raise Refused(answer)
         return answer
 
-    def _traced(self, record: Record) -> Record:
-        """Let a share of the records begin a W3C trace, unless they come with one."""
-        if random.random() >= self.trace_share or any(
-            n == "traceparent" for n, _ in record.headers
-        ):
-            return record
-        traceparent = f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"
-        return replace(record, headers=(*record.headers, ("traceparent", traceparent.encode())))
-
 
 async def _first(stream: Stream[Answer | None]) -> Answer:
     async for answer in stream:
         if answer is not None:
             return answer
     raise AssertionError("a stream that is followed does not end")
-
-
-def _record(item: Publishable, key: KeyOf | None) -> Record:
-    if isinstance(item, Record):
-        return item
-    if isinstance(item, Mapping):
-        content, value = item, _encoded(item, f"the record with id {item.get('id')!r}")
-    else:
-        value = item.encode() if isinstance(item, str) else item
-        content = _object(value)
-    name = key(content) if key else content.get("id")
-    return Record(value, name.encode() if isinstance(name, str) and name else None)
-
-
-def _object(value: bytes) -> Mapping[str, Any]:
-    """Look into bytes for their id; what cannot be read is for the platform to quarantine."""
-    try:
-        content = json.loads(value)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _encoded(content: Mapping[str, Any], what: str) -> bytes:
-    try:
-        return json.dumps(
-            content, default=_plain, allow_nan=False, separators=(",", ":"), ensure_ascii=False
-        ).encode()
-    except (TypeError, ValueError) as error:
-        raise Invalid(f"{what} cannot be written as JSON: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.isoformat()
-    if isinstance(value, datetime):
-        raise ValueError(f"{value} has no time zone")
-    raise TypeError(f"{value!r} is of type {type(value).__name__}")
-
-
-def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
-    chunk: list[Record] = []
-    size = 0
-    for record in records:
-        chunk.append(record)
-        size += len(record.value or b"")
-        if len(chunk) >= CHUNK_RECORDS or size >= CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def _decoding(read: Callable[[bytes], Any]) -> Callable[[Raw], Any]:

@@ -9,8 +9,9 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Self, TypeVar
 
-from driftwheel.client import CHUNK_RECORDS, Client, KeyOf, Publishable
+from driftwheel.client import Client
 from driftwheel.messages import Answer, Outcome, Prediction
+from driftwheel.records import CHUNK_RECORDS, KeyOf, Publishable
 from driftwheel.stream import Stream
 
 T = TypeVar("T")

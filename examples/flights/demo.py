@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 import time
@@ -54,6 +55,8 @@ def demo(
     ] = None,
 ) -> None:
     """Replay the flights of 2013 at a day a second through a stack of their own."""
+    # Young topics have no leaders for a moment, which the Kafka client calls errors.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     first, last = start.date(), end.date()
     if not FIRST_DAY <= first <= last <= LAST_DAY:
         raise typer.BadParameter(

@@ -15,8 +15,9 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from shared.clock import wall_clock
 from shared.kafka.handling import Abandoned, Handling
-from shared.kafka.message import Position, Record, Told
+from shared.kafka.message import Position, Record, Told, position_of
 from shared.kafka.names import Names
 from shared.kafka.producer import Publisher
 from shared.telemetry import Telemetry
@@ -135,7 +136,7 @@ class Consumer(Handling):
                 return
             await self._commit(reader, ends)
             self._hold(reader, told)
-            self._measure(reader, ends)
+            self._measure(reader, ends, records)
         # The framework keeps a reference to the message: let go of the batch at least.
         message.body, message.raw_message = [], records[:1]
 
@@ -157,12 +158,18 @@ class Consumer(Handling):
                 reader.pause(position)
                 self.held.add(position)
 
-    def _measure(self, reader: AIOKafkaConsumer, ends: dict[Position, int]) -> None:
+    def _measure(
+        self, reader: AIOKafkaConsumer, ends: dict[Position, int], records: Sequence[Record]
+    ) -> None:
         for position, end in ends.items():
             high = reader.highwater(position) if position in reader.assignment() else None
             if high is not None:
                 self.lag[position] = max(0, high - end)
+        newest = {position_of(record): record.timestamp / 1000 for record in records}
+        behind = [time for position, time in newest.items() if self.lag.get(position)]
+        age = wall_clock().timestamp() - min(behind) if behind else 0.0
         self.telemetry.gauge("lag", self.group, sum(self.lag.values()))
+        self.telemetry.gauge("oldest_age_seconds", self.group, max(0.0, age))
 
     async def _resume(self, reader_now: Callable[[], AIOKafkaConsumer | None]) -> None:
         """Let held partitions try again, a few times a second."""

@@ -20,9 +20,9 @@ from contracts.registry import (
 )
 from contracts.training import TRAINING_DECIDED
 from driftwheel import Endpoints, messages
-from driftwheel.client import _record
 from driftwheel.conversion import Columns, Conversion
 from driftwheel.facts import ANSWERS, REJECTED
+from driftwheel.records import record_of
 from driftwheel.words import FACTS, SUBJECTS
 
 AT = datetime(2013, 6, 13, 14, 45, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_a_row_becomes_a_label_that_the_contract_accepts(task):
 
 def test_an_event_given_as_a_mapping_is_accepted():
     features = {"carrier": "UA", "minute": 5, "age": None, "night": False}
-    record = _record({"id": "e1", "time": AT, "features": features}, None)
+    record = record_of({"id": "e1", "time": AT, "features": features}, None)
     event_type(declared("binary")).model_validate_json(record.value)
 
 
