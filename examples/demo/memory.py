@@ -20,8 +20,10 @@ class Memory:
         if self.kafka is not None:
             self.peak_kafka = max(self.peak_kafka, _resident(self.kafka))
 
-    def megabytes(self) -> dict[str, float]:
-        """Return the peaks in MB."""
+    def megabytes(self) -> dict[str, float] | None:
+        """Return the peaks in MB; None of processes that others have started."""
+        if not self.ours:
+            return None
         return {"ours": round(self.peak_ours / 1e6, 1), "kafka": round(self.peak_kafka / 1e6, 1)}
 
 

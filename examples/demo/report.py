@@ -92,6 +92,7 @@ def summary(report: dict[str, Any], metric: str) -> RenderableType:
     table.add_row("seconds to the first prediction", f"{report['seconds_to_first_prediction']:.1f}")
     table.add_row("seconds until all was settled", f"{report['seconds_to_settle']:.1f}")
     table.add_row("seconds in all", f"{report['wall_seconds']:.0f}")
-    memory = report["peak_rss_mb"]
-    table.add_row("peak memory, MB", f"services {memory['ours']:.0f}, Kafka {memory['kafka']:.0f}")
+    if memory := report["peak_rss_mb"]:
+        peak = f"services {memory['ours']:.0f}, Kafka {memory['kafka']:.0f}"
+        table.add_row("peak memory, MB", peak)
     return table

@@ -25,7 +25,7 @@ from shared.models import load
 
 Report = Callable[[Mapping[str, object]], None]
 
-TRIAL_ROWS = 100_000
+TRIAL_ROWS = 50_000
 SELECTION_ROWS = 20_000
 
 
