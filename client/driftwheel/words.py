@@ -17,12 +17,12 @@ def sentence(fact: Fact) -> str:
 
 
 def _recorded(content: Content) -> str:
-    fact, reason = content["fact"], content["reason"]
-    told = FACTS[fact["kind"]](fact) if fact["kind"] in FACTS else str(fact["kind"])
-    return f"{told}: {reason}" if reason else told
+    tell = FACTS.get(content["fact"]["kind"])
+    return tell(content) if tell else f"{content['fact']['kind']}: {content['reason']}"
 
 
-def _registered(fact: Content) -> str:
+def _registered(content: Content) -> str:
+    fact = content["fact"]
     version, evaluation = fact["version"], fact["evaluation"]
     return (
         f"version {version['version']} registered, {version['algorithm']} on {fact['rows']:,} "
@@ -31,43 +31,32 @@ def _registered(fact: Content) -> str:
     )
 
 
-def _gated(fact: Content) -> str:
-    if fact["passed"]:
-        return f"gate passed by {fact['version']}, {len(fact['checks'])} checks"
-    failed = [f"{c['name']} ({c['detail']})" for c in fact["checks"] if not c["passed"]]
-    return f"gate refused {fact['version']}, {'; '.join(failed)}"
-
-
-def _promoted(fact: Content) -> str:
+def _promoted(content: Content) -> str:
+    fact = content["fact"]
     before = f" instead of {fact['previous']}" if fact["previous"] else ""
     verb = "returned" if fact["how"] == "rollback" else "promoted"
-    return f"version {fact['version']} {verb} by {fact['how']}{before}"
+    # What the gate has found stands in its own entry already.
+    why = f": {content['reason']}" if content["reason"] and fact["how"] != "gate" else ""
+    return f"version {fact['version']} {verb} by {fact['how']}{before}{why}"
 
 
 def _decided(content: Content) -> str:
-    return (
-        f"training {content['decision']} on {content['trigger']}, {content['labels']:,} labels "
-        f"({content['new_labels']:,} new): {content['reason']}"
-    )
+    return f"training {content['reason']} (trigger {content['trigger']})"
 
 
 def _drifted(content: Content) -> str:
-    blamed = f"; most in {', '.join(content['blamed'])}" if content["blamed"] else ""
-    return (
-        f"drift in {content['detector']} of {content['version']}, evidence "
-        f"{content['evidence']:.3g} over {content['level']:.3g}: {content['summary']}{blamed}"
-    )
+    return f"drift of {content['version']} in {content['detector']}: {content['summary']}"
 
 
 FACTS: dict[str, Callable[[Content], str]] = {
-    "declared": lambda fact: f"declared as {fact['digest'][:12]}",
+    "declared": lambda content: f"declared: {content['reason']}",
+    "unchanged": lambda content: f"nothing to change: {content['reason']}",
     "registered": _registered,
-    "gated": _gated,
+    "gated": lambda content: f"gate {content['reason']}",
     "promoted": _promoted,
-    "failed": lambda fact: f"training run {fact['run_id'][:8]} brought no candidate",
-    "requested": lambda _: "training requested",
-    "rejected": lambda _: "command refused",
-    "unchanged": lambda _: "nothing to change",
+    "failed": lambda content: f"training failed: {content['reason']}",
+    "requested": lambda content: f"training requested by {content['actor']}: {content['reason']}",
+    "rejected": lambda content: f"refused: {content['reason']}",
 }
 SUBJECTS: dict[str, Callable[[Content], str]] = {
     "registry.recorded": _recorded,

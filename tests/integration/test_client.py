@@ -268,7 +268,8 @@ async def test_the_command_line_from_declaration_to_decisions(registry, command,
     kinds = [json.loads(line)["fact"]["kind"] for line in log.stdout.splitlines()]
     assert kinds == ["declared", "promoted", "requested", "rejected"]
     words = await command("decisions", "delay")
-    assert "training requested: because" in words.stdout
+    assert "training requested by " in words.stdout
+    assert ": because" in words.stdout
     assert len(words.stdout.splitlines()) == 4
     followed = await command("tail", "delay", "decisions", "--from-beginning", "-n", "2", "--json")
     assert len(followed.stdout.splitlines()) == 2
