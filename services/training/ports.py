@@ -104,6 +104,7 @@ class Job(BaseModel):
     """All that a run is given: the same job yields the same model, to the byte.
 
     Attributes:
+        declaration_digest: as the registry has recorded it.
         uri, version: the pinned table.
         until: rows of later events are not looked at.
         champion: what the candidate is compared with.
@@ -115,6 +116,7 @@ class Job(BaseModel):
 
     run_id: str
     declaration: Declaration
+    declaration_digest: str
     uri: str
     version: int
     until: AwareDatetime

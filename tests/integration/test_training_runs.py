@@ -33,6 +33,7 @@ async def job_of(folder: Path, task: str, count: int = 1500, **spec) -> Job:
     return Job(
         run_id="r1",
         declaration=declared,
+        declaration_digest=declared.digest(),
         uri=world.store.uri(MODEL),
         version=summary.version,
         until=summary.watermark,
@@ -141,6 +142,7 @@ async def test_one_class_only_still_ends_with_a_candidate(tmp_path):
         Job(
             run_id="r1",
             declaration=declared,
+            declaration_digest=declared.digest(),
             uri=world.store.uri(MODEL),
             version=summary.version,
             until=summary.watermark,

@@ -35,9 +35,13 @@ class Models:
         """List the declared models."""
         return list(self._declared)
 
+    def declared(self, model: str) -> ModelDeclared | None:
+        """Find the declaration in force as the registry told it."""
+        return self._declared.get(model)
+
     def declaration(self, model: str) -> Declaration | None:
         """Find the declaration in force."""
-        known = self._declared.get(model)
+        known = self.declared(model)
         return known.declaration if known else None
 
     def champion(self, model: str) -> VersionRef:

@@ -87,7 +87,7 @@ class Runs:
             digest, result, reason = "0" * 64, None, ""
             try:
                 job = self._job(decided)
-                digest = job.declaration.digest()
+                digest = job.declaration_digest
                 result = await self.launcher.run(job)
             except RunFailed as failure:
                 reason = str(failure)[:2000]
@@ -96,12 +96,13 @@ class Runs:
             await self.teller.tell([_trained(decided, digest, result, reason, seconds)])
 
     def _job(self, decided: TrainingDecided) -> Job:
-        declaration = self.models.declaration(decided.model)
-        if declaration is None or decided.dataset_version is None:
+        declared = self.models.declared(decided.model)
+        if declared is None or decided.dataset_version is None:
             raise RunFailed(f"model {decided.model!r} has no declaration or no data any more")
         return Job(
             run_id=decided.run_id,
-            declaration=declaration,
+            declaration=declared.declaration,
+            declaration_digest=declared.digest,
             uri=self.store.uri(decided.model),
             version=decided.dataset_version,
             until=decided.at,

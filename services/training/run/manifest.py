@@ -32,7 +32,7 @@ def manifest(job: Job, dataset: Dataset, learned: int, found: Found) -> bytes:
     parameters = BoostedTrainer(1).parameters(spec) if boosted else {}
     content: dict[str, Any] = {
         "run_id": job.run_id,
-        "declaration": job.declaration.digest(),
+        "declaration": job.declaration_digest,
         "dataset": {
             **dataset.model_dump(mode="json", exclude={"uri"}),
             "until": job.until.isoformat(),
