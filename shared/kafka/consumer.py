@@ -132,11 +132,14 @@ class Consumer(Handling):
                 return
             try:
                 ends, told = await self.process(records)
+                await self._commit(reader, ends)
+                self._hold(reader, told)
+                self._measure(reader, ends, records)
             except Abandoned:
                 return
-            await self._commit(reader, ends)
-            self._hold(reader, told)
-            self._measure(reader, ends, records)
+            except Exception as error:
+                # The framework would go on, and the next commit would cover this batch.
+                self.halt(f"{error!r} escaped the handling of a batch")
         # The framework keeps a reference to the message: let go of the batch at least.
         message.body, message.raw_message = [], records[:1]
 
@@ -200,7 +203,14 @@ class _Rebalance(ConsumerRebalanceListener):
         """Seek where the service knows better than the committed offset."""
         reader = self.reader_now()
         for hook in self.owner.positioning:
-            offsets = await self.owner.patiently(partial(hook, frozenset(assigned)))
+            try:
+                offsets = await self.owner.patiently(partial(hook, frozenset(assigned)))
+            except Abandoned:
+                return
+            except Exception as error:
+                # The client would only log it, and read from where it should not.
+                self.owner.halt(f"{error!r} while partitions were taken over")
+                return
             for position, offset in offsets.items():
                 assert reader is not None
                 reader.seek(position, offset)

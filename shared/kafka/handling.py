@@ -135,6 +135,12 @@ class Handling:
         finally:
             self._wait_for(None)
 
+    def halt(self, reason: str) -> None:
+        """Handle nothing more until the service is started again; what is read stays unread."""
+        self.halted = f"halted: {reason}. Fix it, restart the service."
+        self.telemetry.log.critical("%s %s", self.group, self.halted, exc_info=True)
+        self.telemetry.gauge("halted", self.group, 1)
+
     async def _pause(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self.ending.wait(), seconds)
@@ -233,12 +239,10 @@ class Handling:
         in_vain = len(told.parked) == len(records)
         self._parked_in_a_row = self._parked_in_a_row + len(records) if in_vain else 0
         if self._parked_in_a_row >= PARKED_IN_A_ROW:
-            self.halted = (
-                f"halted: {self._parked_in_a_row} records parked in a row, so the code is wrong, "
-                f"not the data; last: {told.parked[-1].reason[:200]}. Fix it, restart the service."
+            self.halt(
+                f"{self._parked_in_a_row} records parked in a row, so the code is wrong, not the "
+                f"data; last: {told.parked[-1].reason[:200]}"
             )
-            self.telemetry.log.critical(self.halted)
-            self.telemetry.gauge("halted", self.group, 1)
 
     def _account_parked(self, parked: Sequence[Parked]) -> None:
         for one in parked:
