@@ -137,6 +137,7 @@ def _join(consumer: Consumer, closing: Closing, patience_s: float) -> None:
     consumer.on_data(LABELS_VALIDATED, keep_labels, join=join)
     consumer.on_data(PREDICTIONS, publish_outcomes, join=join)
     consumer.on_assigned(join.assigned)
+    consumer.on_held(join.ripe)
 
 
 def _measure(consumer: Consumer, closing: Closing, detector: Detector) -> None:

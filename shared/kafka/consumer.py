@@ -23,9 +23,10 @@ from shared.kafka.producer import Publisher
 from shared.telemetry import Telemetry
 
 DRAIN_S = 30.0
-HOLD_S = 0.1
+HOLD_S = 0.25
 
 Positioning = Callable[[frozenset[Position]], Awaitable[dict[Position, int]]]
+Ripe = Callable[[Position], Awaitable[bool]]
 
 
 class Consumer(Handling):
@@ -62,6 +63,7 @@ class Consumer(Handling):
         self.kafka, self.instance, self.max_records = kafka, instance, max_records
         self.lag: dict[Position, int] = {}
         self.positioning: list[Positioning] = []
+        self.ripe: Ripe = _always
         self.in_flight = asyncio.Lock()
         self.held: set[Position] = set()
         self._broker: KafkaBroker | None = None
@@ -70,6 +72,10 @@ class Consumer(Handling):
     def on_assigned(self, hook: Positioning) -> None:
         """Ask `hook` where to read whenever partitions are assigned; it may answer for some."""
         self.positioning.append(hook)
+
+    def on_held(self, ripe: Ripe) -> None:
+        """Ask `ripe` whether reading a held partition again would help; else it is left alone."""
+        self.ripe = ripe
 
     async def start(self) -> None:
         """Join the group and begin to handle."""
@@ -96,7 +102,8 @@ class Consumer(Handling):
             partition_assignment_strategy=(RangePartitionAssignor,),
             max_records=self.max_records,
             batch_timeout_ms=50,
-            fetch_max_wait_ms=50,
+            # Bounds only the wait for nothing: what comes is fetched at once.
+            fetch_max_wait_ms=100,
             session_timeout_ms=6000,
             heartbeat_interval_ms=1000,
             max_poll_interval_ms=3_600_000,
@@ -179,9 +186,19 @@ class Consumer(Handling):
         while True:
             await asyncio.sleep(HOLD_S)
             reader = reader_now()
-            if self.held and reader is not None and not self.in_flight.locked():
-                reader.resume(*(self.held & reader.assignment()))
-                self.held.clear()
+            if reader is None or not self.held:
+                continue
+            ripe = {position for position in tuple(self.held) if await self._is_ripe(position)}
+            async with self.in_flight:
+                reader.resume(*(ripe & self.held & reader.assignment()))
+                self.held -= ripe
+
+    async def _is_ripe(self, position: Position) -> bool:
+        try:
+            return await self.ripe(position)
+        except self.transient:
+            # The handler that reads it again knows how to wait, and says so.
+            return True
 
 
 class _Rebalance(ConsumerRebalanceListener):
@@ -221,6 +238,10 @@ async def _keep_raw(records: Sequence[Record], original: Any) -> Any:
     message = await original((replace(records[0], key=None, value=b"", headers=()),))
     message.raw_message = records
     return message
+
+
+async def _always(_: Position) -> bool:
+    return True
 
 
 async def _as_is(message: Any) -> Any:

@@ -44,7 +44,6 @@ class Table(Generic[E]):
             bootstrap_servers=self.kafka,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=50,
             metadata_max_age_ms=10_000,
         )
         self._consumer = consumer

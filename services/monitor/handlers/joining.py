@@ -51,11 +51,17 @@ class Join:
         self.catalog, self.store, self.log = placing.catalog, placing.store, placing.log
         self.patience_s = patience_s
         self.clocks: dict[tuple[str, int], LabelClock] = {}
+        self.ripe_at: dict[Position, tuple[str, int]] = {}
 
     async def assigned(self, positions: frozenset[Position]) -> dict[Position, int]:
         """Take over partitions; say where to read them from."""
         self.clocks.clear()
         return await self.placing.assigned(positions)
+
+    async def ripe(self, position: Position) -> bool:
+        """Tell whether the watermark has come far enough for a held partition to go on."""
+        model, time = self.ripe_at.get(position, ("", 0))
+        return not model or await self.closing.watermark(model) >= time
 
     async def replaced(self, model: str, partition: int) -> dict[Position, int]:
         """Go back to where the store can follow; it has lost something."""
@@ -133,6 +139,7 @@ async def publish_outcomes(batch: Batch, *, join: Join) -> Told:
         due, waiting = matured(read, limit, lambda prediction: prediction.time)
         cursor = Cursor(partition, records, due, waiting)
         told.held |= cursor.held
+        join.ripe_at |= cursor.ripe_at(payloads)
         if waiting is not None and waiting.time <= watermark - payloads.span:
             told.held |= await join.ask_for_labels(batch.model, partition, watermark)
         if cursor.end > cursor.first:
@@ -171,6 +178,12 @@ class Cursor:
             return {}
         record = self.waiting.record
         return {Position(record.topic, record.partition): record.offset}
+
+    def ripe_at(self, payloads: Payloads) -> dict[Position, tuple[str, int]]:
+        """Say from which watermark on what waits may be told; 0 where nothing waits."""
+        record = self.records[0]
+        time = self.waiting.time + payloads.span if self.waiting else 0
+        return {Position(record.topic, record.partition): (payloads.model, time)}
 
     def due(self, payloads: Payloads) -> Due:
         """Ask the store for the labels."""
