@@ -107,6 +107,10 @@ class DataTopic:
     consumers: tuple[str, ...]
     retention: timedelta = timedelta(days=30)
 
+    def kept(self, horizon: timedelta) -> timedelta:
+        """Tell how long records are kept: what waits a label horizon is read again after it."""
+        return max(self.retention, 2 * horizon + timedelta(days=7))
+
     def name(self, model: str) -> str:
         """Name the topic of one model, without the deployment's prefix."""
         return f"data.{model}.{self.kind}.v1"

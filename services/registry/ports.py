@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Protocol
 
 
@@ -12,8 +13,8 @@ class TopicsRefused(ValueError):
 class DataTopics(Protocol):
     """Whoever can create the data topics of a model."""
 
-    async def create(self, model: str) -> None:
-        """Create those that are missing.
+    async def create(self, model: str, horizon: timedelta) -> None:
+        """Create those that are missing; they keep records for longer than the label horizon.
 
         Raises:
             TopicsRefused: the broker will never create one of them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -81,11 +82,25 @@ def control_topics(names: Names, topics: Iterable[Topic[Any]], replicas: int) ->
     return specs
 
 
-def data_topics(names: Names, model: str, partitions: int, replicas: int) -> list[NewTopic]:
-    """Describe one model's data topics and their dead letters to the broker."""
+def data_topics(
+    names: Names,
+    model: str,
+    partitions: int,
+    replicas: int,
+    horizon: timedelta = timedelta(0),
+) -> list[NewTopic]:
+    """Describe one model's data topics and their dead letters to the broker.
+
+    Args:
+        names: real topic names.
+        model: whose topics.
+        partitions: of each data topic; equal, because they are joined.
+        replicas: copies of each partition.
+        horizon: of the model's labels; what waits for them must be kept for longer.
+    """
     specs = []
     for topic in DATA_TOPICS:
-        keep = _milliseconds(topic.retention)
+        keep = _milliseconds(topic.kept(horizon))
         name = names.data(topic, model)
         config = {"retention.ms": str(keep)} | (LARGE if topic.payload == "bytes" else {})
         specs.append(_spec(name, partitions, replicas, config))
@@ -101,5 +116,5 @@ def _spec(name: str, partitions: int, replicas: int, config: dict[str, str]) -> 
     return NewTopic(name, partitions, replicas, topic_configs=stamped)
 
 
-def _milliseconds(span: Any) -> int:
+def _milliseconds(span: timedelta) -> int:
     return int(span.total_seconds() * 1000)

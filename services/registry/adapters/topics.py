@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from services.registry.ports import TopicsRefused
 from shared.kafka.names import Names, data_topics, ensure
 
@@ -21,9 +23,9 @@ class KafkaDataTopics:
         self.kafka, self.names = kafka, names
         self.partitions, self.replicas = partitions, replicas
 
-    async def create(self, model: str) -> None:
+    async def create(self, model: str, horizon: timedelta) -> None:
         """Create those that are missing."""
-        specs = data_topics(self.names, model, self.partitions, self.replicas)
+        specs = data_topics(self.names, model, self.partitions, self.replicas, horizon)
         try:
             await ensure(self.kafka, specs)
         except RuntimeError as error:

@@ -42,7 +42,7 @@ class FakeDataTopics:
         self.created: list[str] = []
         self.failures: list[Exception] = []
 
-    async def create(self, model: str) -> None:
+    async def create(self, model: str, horizon: timedelta) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.created.append(model)

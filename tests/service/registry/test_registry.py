@@ -197,6 +197,16 @@ async def test_the_same_declaration_again_changes_nothing(house):
     assert len(house.declared) == 1
 
 
+async def test_a_horizon_may_not_outgrow_what_the_topics_keep(house):
+    await house.hear(declare())
+    (entry,) = await house.hear(
+        declare("longer", spec={"label": {"name": "late", "horizon": "60d"}})
+    )
+    assert entry.fact.kind == "rejected"
+    assert "spec.label.horizon grows from 36h to 60d" in entry.reason
+    assert "keep records for 30d" in entry.reason
+
+
 async def test_a_knob_may_change_and_candidates_of_before_are_refused(house):
     await house.hear(declare())
     (entry,) = await house.hear(declare("knob", spec={"retraining": {"cooldown": "3d"}}))
