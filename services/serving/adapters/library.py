@@ -63,7 +63,8 @@ class StoredLibrary:
         if artifact not in {*self._opening, *self._models, *self._unusable}:
             task = asyncio.create_task(self._open(artifact, trial))
             self._opening[artifact] = task
-            task.add_done_callback(lambda done: self._settle(artifact, done))
+            # Nobody may be waiting for it: what went wrong is known by then all the same.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def loaded(self) -> frozenset[str]:
         """Digests of the models in memory."""
@@ -74,6 +75,19 @@ class StoredLibrary:
         return dict(self._unusable)
 
     async def _open(self, artifact: str, trial: Rows) -> Model:
+        """Open it and take note of what came of that, before anybody hears of it."""
+        try:
+            model = await self._loaded(artifact, trial)
+        except Unusable as error:
+            self._refuse(artifact, error)
+            raise
+        else:
+            self._keep(artifact, model)
+            return model
+        finally:
+            del self._opening[artifact]
+
+    async def _loaded(self, artifact: str, trial: Rows) -> Model:
         try:
             files = await asyncio.to_thread(self.artifacts.get, artifact)
             if artifact not in self._tried:
@@ -85,23 +99,19 @@ class StoredLibrary:
         except (ValueError, KeyError) as error:
             raise Unusable(f"{artifact[:12]}: {error}") from error
 
-    def _settle(self, artifact: str, done: asyncio.Task[Model]) -> None:
-        del self._opening[artifact]
-        if done.cancelled():
-            return
-        error = done.exception()
-        if error is None:
-            self._models[artifact] = done.result()
-            while len(self._models) > self.kept:
-                self._models.popitem(last=False)
-        elif isinstance(error, Unusable):
-            self._unusable[artifact] = str(error)
-            self.telemetry.count("models_unusable", "load")
-            self.telemetry.log.error(
-                "a model cannot be used, the version before it keeps deciding: %s. Restore its "
-                "files from a backup and restart serving, or promote another version.",
-                error,
-            )
+    def _keep(self, artifact: str, model: Model) -> None:
+        self._models[artifact] = model
+        while len(self._models) > self.kept:
+            self._models.popitem(last=False)
+
+    def _refuse(self, artifact: str, error: Unusable) -> None:
+        self._unusable[artifact] = str(error)
+        self.telemetry.count("models_unusable", "load")
+        self.telemetry.log.error(
+            "a model cannot be used, the version before it keeps deciding: %s. Restore its "
+            "files from a backup and restart serving, or promote another version.",
+            error,
+        )
 
     def _try(self, artifact: str, trial: Rows) -> None:
         """Load and score in a child: LightGBM ends or hangs the process that opens a bad file."""
