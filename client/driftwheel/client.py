@@ -180,6 +180,8 @@ class Client:
     ) -> Answer:
         """Declare a model, or change its declaration; as `command`.
 
+        When it returns the declaration stands where services and clients read it.
+
         Raises:
             Invalid: the declaration has no `metadata.name`.
 
@@ -189,9 +191,26 @@ class Client:
         if not isinstance(name, str) or not name:
             raise Invalid("metadata.name is required: the model's name")
         order = {"kind": "declare", "declaration": declaration}
-        return await self.command(
+        answer = await self.command(
             name, order, expected_revision=expected_revision, reason=reason, at=at
         )
+        if answer.kind == "declared":
+            await self._told(name, answer.revision or 0)
+        return answer
+
+    async def _told(self, model: str, revision: int) -> None:
+        """Wait until a declaration of this revision, or a later one, has been told."""
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                async with self.facts("model.declared", follow=True) as told:
+                    async for item in told:
+                        if item and item.model == model and item.content["revision"] >= revision:
+                            return
+        except TimeoutError as error:
+            raise NoAnswer(
+                f"{model} is declared, but the registry has not told so within "
+                f"{self.deadline_s:g} s: is it running? driftwheel status"
+            ) from error
 
     async def command(
         self,
