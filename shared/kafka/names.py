@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from shared.errors import Transient
 DEAD_LETTERS = ".dlq"
 # A parked record travels with headers of ours, so what carries it takes more than its source.
 LARGE = {"max.message.bytes": str(4 * 1024 * 1024)}
+LOOKS, LOOK_S = 200, 0.05
 ALREADY_EXISTS = 36
 RETRIABLE = frozenset({3, 5, 6, 7, 13, 14, 15, 16, 41})
 
@@ -46,7 +48,7 @@ class Names:
 
 
 async def ensure(kafka: str, specs: Iterable[NewTopic]) -> None:
-    """Create the topics that do not exist yet.
+    """Create the topics that do not exist yet, and wait until each of them has its leaders.
 
     Raises:
         Transient: the broker is not ready for it.
@@ -59,15 +61,32 @@ async def ensure(kafka: str, specs: Iterable[NewTopic]) -> None:
         await admin.start()
         existing = set(await admin.list_topics())
         missing = [spec for spec in wanted if spec.name not in existing]
-        # The client never raises for a refused topic: the codes are in the answer.
         answer: Any = await admin.create_topics(missing) if missing else None
+        _refused(answer)
+        await _led(admin, [spec.name for spec in missing])
     finally:
         await admin.close()
+
+
+def _refused(answer: Any) -> None:
+    """Read the codes of an answer; the client itself never raises for a refused topic."""
     for name, code, *detail in answer.topic_errors if answer else ():
         if code in RETRIABLE:
             raise Transient(f"topic {name} cannot be created yet (Kafka code {code})")
         if code not in (0, ALREADY_EXISTS):
             raise RuntimeError(f"Kafka refuses topic {name}: code {code} {detail}")
+
+
+async def _led(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Wait for the leaders: clients take a topic without them for one that does not exist."""
+    for _ in range(LOOKS):
+        topics: Any = await admin.describe_topics(names) if names else []
+        partitions = [one for topic in topics for one in topic["partitions"]]
+        codes = [one["error_code"] for one in (*topics, *partitions)]
+        if not any(codes) and len(topics) == len(names):
+            return
+        await asyncio.sleep(LOOK_S)
+    raise Transient(f"topics have no leaders yet: {', '.join(names)}")
 
 
 def control_topics(names: Names, topics: Iterable[Topic[Any]], replicas: int) -> list[NewTopic]:
