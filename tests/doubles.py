@@ -11,7 +11,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import TopicPartition
 
 from contracts import Event, Topic
-from shared.kafka import Consumer, Message, Names, Record, Table
+from shared.kafka import Block, Consumer, Message, Names, Record, Table
 from shared.telemetry import Telemetry
 
 START_MS = 1_700_000_000_000
@@ -59,12 +59,17 @@ class MemoryKafka:
         self._tables: list[tuple[Table[Any], dict[TopicPartition, int]]] = []
         self._partition_of = DefaultPartitioner()
 
-    async def publish(self, messages: Sequence[Message]) -> None:
+    async def publish(self, messages: Sequence[Message], blocks: Sequence[Block] = ()) -> None:
         """Append; raises what stands in `failures` first, one per call."""
         if self.failures:
             raise self.failures.pop(0)
         for message in messages:
             self.append(message.topic, message.value, key=message.key, headers=message.headers)
+        for block in blocks:
+            columns = zip(block.keys, block.values, block.headers, block.causes, strict=True)
+            for key, value, headers, _ in columns:
+                where = {"key": key, "headers": headers, "partition": block.partition}
+                self.append(block.topic, value, **where)
 
     def append(
         self,
@@ -73,11 +78,13 @@ class MemoryKafka:
         *,
         key: bytes | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
+        partition: int | None = None,
     ) -> None:
         """Append one record, as any Kafka client would."""
         every = list(range(self.partitions)) if ".data." in topic else [0]
-        # The real partitioner draws lots for records without a key.
-        partition = self._partition_of(key or b"", every, every)
+        if partition is None:
+            # The real partitioner draws lots for records without a key.
+            partition = self._partition_of(key or b"", every, every)
         log = self.logs[TopicPartition(topic, partition)]
         log.append(
             record(

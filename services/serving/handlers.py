@@ -21,7 +21,7 @@ from services.serving.domain.answers import Decision, Rule, Scores, trial_rows
 from services.serving.domain.timeline import FROM_THE_BEGINNING, Plan, Timeline
 from services.serving.ports import Library, Rows, Unusable
 from shared.errors import Transient
-from shared.kafka import Batch, Message, Names, Parked, Position, Record, Told
+from shared.kafka import Batch, Message, Names, Parked, Record, Told
 from shared.models import Model, Prior
 from shared.telemetry import Telemetry
 
@@ -155,7 +155,7 @@ async def predict(
             if answered.parked:
                 telemetry.log.error("%s: %s", batch.model, answered.parked[0].reason)
             return told
-    return Told(held=_starts(batch))
+    return Told(held=batch.starts())
 
 
 class Answering:
@@ -251,10 +251,3 @@ def _rows(batch: Batch, told: Told) -> list[Row]:
         except ValueError as error:
             told.parked.append(Parked(record, "poison", f"not a validated event: {error}"))
     return rows
-
-
-def _starts(batch: Batch) -> dict[Position, int]:
-    starts: dict[Position, int] = {}
-    for record in batch.records:
-        starts.setdefault(Position(record.topic, record.partition), record.offset)
-    return starts

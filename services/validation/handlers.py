@@ -29,7 +29,7 @@ from services.validation.domain.judgement import REUSED, Error, Faulty, Sound, j
 from services.validation.domain.keys import Keys
 from services.validation.domain.quality import Book, Fate, Ledger, Tally, start_of
 from services.validation.ports import Entry, Memory
-from shared.kafka import Batch, Message, Names, Position, Record, Told
+from shared.kafka import Batch, Message, Names, Record, Told
 from shared.telemetry import Telemetry
 
 Stream = Literal["events", "labels"]
@@ -95,7 +95,7 @@ async def validate(
         if batch.model not in declared.missed:
             declared.missed.add(batch.model)
             telemetry.log.warning("%s: %s wait for its declaration", batch.model, batch.kind)
-        return Told(held=_starts(batch))
+        return Told(held=batch.starts())
     work = Work(batch, known, names, policy)
 
     found = dict(zip(work.keys, await memory.recall(work.keys), strict=True))
@@ -263,13 +263,6 @@ class Work:
             window=window,
             **msgspec.structs.asdict(tally),
         )
-
-
-def _starts(batch: Batch) -> dict[Position, int]:
-    starts: dict[Position, int] = {}
-    for record in batch.records:
-        starts.setdefault(Position(record.topic, record.partition), record.offset)
-    return starts
 
 
 def _size(record: Record) -> int:

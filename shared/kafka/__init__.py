@@ -1,7 +1,18 @@
 """Delivery: at-least-once transport, effects idempotent by event id. The only way to Kafka."""
 
 from shared.kafka.consumer import Consumer
-from shared.kafka.message import Batch, Message, Parked, Position, Record, Told, headers_of
+from shared.kafka.message import (
+    Batch,
+    Block,
+    Header,
+    Message,
+    Parked,
+    Position,
+    Record,
+    Run,
+    Told,
+    headers_of,
+)
 from shared.kafka.names import Names
 from shared.kafka.producer import Producer, Publisher
 from shared.kafka.table import Table
@@ -10,7 +21,9 @@ from shared.kafka.topics import Topics
 
 __all__ = [
     "Batch",
+    "Block",
     "Consumer",
+    "Header",
     "Message",
     "Names",
     "Parked",
@@ -18,6 +31,7 @@ __all__ = [
     "Producer",
     "Publisher",
     "Record",
+    "Run",
     "Table",
     "Teller",
     "Timer",

@@ -17,7 +17,7 @@ from faststream.kafka import KafkaBroker
 
 from shared.clock import wall_clock
 from shared.kafka.handling import Abandoned, Handling
-from shared.kafka.message import Position, Record, Told, position_of
+from shared.kafka.message import Position, Record, Run, Told, runs_of
 from shared.kafka.names import Names
 from shared.kafka.producer import Publisher
 from shared.telemetry import Telemetry
@@ -141,7 +141,7 @@ class Consumer(Handling):
                 ends, told = await self.process(records)
                 await self._commit(reader, ends)
                 self._hold(reader, told)
-                self._measure(reader, ends, records)
+                self._measure(reader, ends, runs_of(records))
             except Abandoned:
                 return
             except Exception as error:
@@ -169,14 +169,13 @@ class Consumer(Handling):
                 self.held.add(position)
 
     def _measure(
-        self, reader: AIOKafkaConsumer, ends: dict[Position, int], records: Sequence[Record]
+        self, reader: AIOKafkaConsumer, ends: dict[Position, int], runs: Sequence[Run]
     ) -> None:
         for position, end in ends.items():
             high = reader.highwater(position) if position in reader.assignment() else None
             if high is not None:
                 self.lag[position] = max(0, high - end)
-        newest = {position_of(record): record.timestamp / 1000 for record in records}
-        behind = [time for position, time in newest.items() if self.lag.get(position)]
+        behind = [r.records[-1].timestamp / 1000 for r in runs if self.lag.get(r.position)]
         age = wall_clock().timestamp() - min(behind) if behind else 0.0
         self.telemetry.gauge("lag", self.group, sum(self.lag.values()))
         self.telemetry.gauge("oldest_age_seconds", self.group, max(0.0, age))

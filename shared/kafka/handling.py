@@ -25,8 +25,9 @@ from shared.kafka.message import (
     Parked,
     Position,
     Record,
+    Run,
     Told,
-    position_of,
+    runs_of,
 )
 from shared.kafka.names import Names
 from shared.kafka.producer import Publisher, Unpublishable
@@ -39,7 +40,7 @@ LONGEST_PAUSE_S = 5.0
 PARKED_IN_A_ROW = 1000
 
 T = TypeVar("T")
-Settle = Callable[[Sequence[Record]], Awaitable[Told]]
+Settle = Callable[[Sequence[Run]], Awaitable[Told]]
 
 
 class Abandoned(Exception):
@@ -105,16 +106,15 @@ class Handling:
 
         """
         started = time.monotonic()
-        told = Told()
+        told, runs = Told(), runs_of(records)
         with Spans(self.telemetry.service, records) as spans:
-            for settle, group in self._by_route(records):
+            for settle, group in self._by_route(runs):
                 told.add(await self._settle(settle, group))
             await self._publish(told, spans)
             for effect in told.after:
                 await self.patiently(effect)
         self._account(records, told, time.monotonic() - started)
-        ends = {position_of(record): record.offset + 1 for record in records}
-        return ends | told.held, told
+        return {run.position: run.end for run in runs} | told.held, told
 
     async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat the work until the world lets it succeed, with growing, jittered pauses.
@@ -148,13 +148,13 @@ class Handling:
             return
         raise Abandoned(self.waiting or "ending")
 
-    async def _settle(self, settle: Settle, records: Sequence[Record]) -> Told:
+    async def _settle(self, settle: Settle, runs: Sequence[Run]) -> Told:
         """Handle a group; where that fails, find the record that is to blame."""
         fault: Fault = "bug"
         reason = ""
         for attempt in range(1, TRIES + 1):
             try:
-                return await self.patiently(partial(settle, records))
+                return await self.patiently(partial(settle, runs))
             except Abandoned:
                 raise
             except ValueError as error:
@@ -164,12 +164,13 @@ class Handling:
                 reason = repr(error)
                 self.telemetry.count("retries", "bug")
                 self.telemetry.log.exception("attempt %d of %d failed", attempt, TRIES)
-        if len(records) == 1:
-            return Told(parked=[Parked(records[0], fault, reason)])
+        alone = [Run(run.position, [record]) for run in runs for record in run.records]
+        if len(alone) == 1:
+            return Told(parked=[Parked(alone[0].records[0], fault, reason)])
         told = Told()
-        for record in records:
-            if record.offset < told.held.get(position_of(record), record.offset + 1):
-                told.add(await self._settle(settle, [record]))
+        for one in alone:
+            if one.end <= told.held.get(one.position, one.end):
+                told.add(await self._settle(settle, [one]))
         return told
 
     async def _publish(self, told: Told, spans: Spans) -> None:
@@ -178,19 +179,21 @@ class Handling:
             messages = [spans.carried(message) for message in told.messages]
             messages += [spans.told(self._message(event)) for event in told.events]
             messages += [dead_letter(parked) for parked in told.parked]
+            blocks = [spans.carried_on(block) for block in told.blocks]
             try:
-                await self.patiently(partial(self.publisher.publish, messages))
+                await self.patiently(partial(self.publisher.publish, messages, blocks))
                 return
             except Unpublishable as error:
                 record = error.message.cause
                 if record is None:
                     raise
                 told.messages = [m for m in told.messages if m.cause is not record]
+                told.blocks = [block.without(record) for block in told.blocks]
                 told.parked.append(Parked(record, "unpublishable", str(error)))
 
-    async def _facts(self, topic: Topic[Any], handler: Handler, records: Sequence[Record]) -> Told:
+    async def _facts(self, topic: Topic[Any], handler: Handler, runs: Sequence[Run]) -> Told:
         told = Told()
-        for record in records:
+        for record in (record for run in runs for record in run.records):
             answer = await handler(topic.message.model_validate_json(record.value or b""))
             told.add(answer if isinstance(answer, Told) else Told(events=list(answer)))
         return told
@@ -200,19 +203,19 @@ class Handling:
         topic: DataTopic,
         pattern: re.Pattern[str],
         handler: BatchHandler,
-        records: Sequence[Record],
+        runs: Sequence[Run],
     ) -> Told:
-        match = pattern.fullmatch(records[0].topic)
+        match = pattern.fullmatch(runs[0].position.topic)
         assert match is not None
-        return await handler(Batch(match[1], topic.kind, records))
+        return await handler(Batch(match[1], topic.kind, runs))
 
     def _message(self, event: Event) -> Message:
         return message_of(event, self.names, self.telemetry.service)
 
-    def _by_route(self, records: Sequence[Record]) -> list[tuple[Settle, list[Record]]]:
-        by_topic: dict[str, list[Record]] = defaultdict(list)
-        for record in records:
-            by_topic[record.topic].append(record)
+    def _by_route(self, runs: Sequence[Run]) -> list[tuple[Settle, list[Run]]]:
+        by_topic: dict[str, list[Run]] = defaultdict(list)
+        for run in runs:
+            by_topic[run.position.topic].append(run)
         return [
             (settle, by_topic[name])
             for pattern, settle in self.routes
@@ -230,7 +233,7 @@ class Handling:
         self.telemetry.gauge("waiting", self.group, reason is not None)
 
     def _account(self, records: Sequence[Record], told: Told, seconds: float) -> None:
-        told_in_all = len(told.messages) + len(told.events)
+        told_in_all = len(told.messages) + sum(map(len, told.blocks)) + len(told.events)
         self.telemetry.count("records_consumed", self.group, len(records))
         self.telemetry.count("records_published", self.group, told_in_all)
         self.telemetry.observe("batch_seconds", self.group, seconds)

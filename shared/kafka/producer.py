@@ -14,15 +14,14 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
     ProducerFenced,
 )
-from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import Transient
-from shared.kafka.message import Message
+from shared.kafka.message import Block, Message
+from shared.kafka.partitions import partitions_of
 
 MAX_BATCH = 1_000_000
 DEADLINE_S = 30.0
-PARTITION_OF = DefaultPartitioner()
 
 
 class Unpublishable(ValueError):
@@ -37,7 +36,7 @@ class Unpublishable(ValueError):
 class Publisher(Protocol):
     """Whoever takes messages and returns once they are safe."""
 
-    async def publish(self, messages: Sequence[Message]) -> None:
+    async def publish(self, messages: Sequence[Message], blocks: Sequence[Block] = ()) -> None:
         """Publish all, in order per key.
 
         Raises:
@@ -85,12 +84,12 @@ class Producer:
         """Say why nothing can be published now; None when it can."""
         return None if self._producer is not None else "not connected to Kafka"
 
-    async def publish(self, messages: Sequence[Message]) -> None:
+    async def publish(self, messages: Sequence[Message], blocks: Sequence[Block] = ()) -> None:
         """Publish all, one batch per partition, and wait for every acknowledgement."""
-        if not messages:
+        if not messages and not blocks:
             return
         try:
-            await asyncio.wait_for(self._send(messages), DEADLINE_S)
+            await asyncio.wait_for(self._send(messages, blocks), DEADLINE_S)
         except Unpublishable:
             # The refused batch leaves a hole in the sequence numbers.
             await self._abandon()
@@ -102,43 +101,36 @@ class Producer:
         except KafkaError as error:
             raise Transient(f"Kafka has not acknowledged: {error!r}") from error
 
-    async def _send(self, messages: Sequence[Message]) -> None:
+    async def _send(self, messages: Sequence[Message], blocks: Sequence[Block]) -> None:
         await self.start()
         producer = self._producer
         assert producer is not None
-        by_partition: dict[tuple[str, int], list[Message]] = defaultdict(list)
-        for message in messages:
-            partitions = sorted(await producer.partitions_for(message.topic))
-            partition = PARTITION_OF(message.key, partitions, partitions)
-            by_partition[message.topic, partition].append(message)
-        parts = [
-            (where, part, await producer.send_batch(batch, where[0], partition=where[1]))
-            for where, group in by_partition.items()
-            for part, batch in _batches(producer, group)
+        placed = [
+            part
+            for block in (*_blocks(messages), *blocks)
+            for part in _placed(block, await producer.partitions_for(block.topic))
         ]
-        for (topic, partition), part, ack in parts:
+        sent = [
+            (part, await producer.send_batch(batch, part.topic, partition=part.partition))
+            for block in placed
+            for part, batch in _batches(producer, block)
+        ]
+        for part, ack in sent:
             try:
                 await ack
             except MessageSizeTooLargeError as error:
-                await self._one_by_one(producer, topic, partition, part, error)
+                await self._one_by_one(producer, part, error)
 
-    async def _one_by_one(
-        self,
-        producer: AIOKafkaProducer,
-        topic: str,
-        partition: int,
-        messages: Sequence[Message],
-        error: Exception,
-    ) -> None:
-        """Find the message that is too large among those of a refused batch."""
-        if len(messages) == 1:
-            raise Unpublishable(messages[0]) from error
-        for message in messages:
-            ((_, batch),) = _batches(producer, [message])
+    async def _one_by_one(self, producer: AIOKafkaProducer, block: Block, error: Exception) -> None:
+        """Find the record that is too large among those of a refused batch."""
+        if len(block) == 1:
+            raise Unpublishable(_message(block, 0)) from error
+        for row in range(len(block)):
+            ((one, batch),) = _batches(producer, block.rows([row], block.partition))
             try:
-                await (await producer.send_batch(batch, topic, partition=partition))
+                await (await producer.send_batch(batch, one.topic, partition=one.partition))
             except MessageSizeTooLargeError as again:
-                raise Unpublishable(message) from again
+                raise Unpublishable(_message(one, 0)) from again
 
     async def _abandon(self) -> None:
         producer, self._producer = self._producer, None
@@ -146,21 +138,61 @@ class Producer:
             asyncio.get_running_loop().create_task(_quietly(producer))
 
 
-def _batches(
-    producer: AIOKafkaProducer, group: Sequence[Message]
-) -> Iterator[tuple[list[Message], BatchBuilder]]:
-    """Fill batches in order; each comes with what is in it."""
-    batch, part = producer.create_batch(), list[Message]()
-    for message in group:
-        item = {"key": message.key, "value": message.value, "headers": list(message.headers)}
+def _blocks(messages: Sequence[Message]) -> list[Block]:
+    """Gather messages by topic."""
+    by_topic: dict[str, list[Message]] = defaultdict(list)
+    for message in messages:
+        by_topic[message.topic].append(message)
+    return [
+        Block(
+            topic,
+            None,
+            [message.key for message in group],
+            [message.value for message in group],
+            [list(message.headers) for message in group],
+            [message.cause for message in group],
+        )
+        for topic, group in by_topic.items()
+    ]
+
+
+def _placed(block: Block, partitions: set[int]) -> list[Block]:
+    """Part a block by the partitions of its topic.
+
+    Raises:
+        Transient: its partition does not exist.
+
+    """
+    if block.partition is None:
+        rows: dict[int, list[int]] = defaultdict(list)
+        for row, partition in enumerate(partitions_of(block.keys, sorted(partitions))):
+            rows[partition].append(row)
+        return [block.rows(index, partition) for partition, index in rows.items()]
+    if block.partition not in partitions:
+        raise Transient(
+            f"{block.topic} has no partition {block.partition}: give all data topics of a model "
+            "the same number of partitions"
+        )
+    return [block]
+
+
+def _batches(producer: AIOKafkaProducer, block: Block) -> Iterator[tuple[Block, BatchBuilder]]:
+    """Fill batches in order; each comes with the part of the block that is in it."""
+    batch, start = producer.create_batch(), 0
+    rows = zip(block.keys, block.values, block.headers, strict=True)
+    for row, (key, value, headers) in enumerate(rows):
         # append() answers None for a full batch; not to look would lose the rest.
-        if batch.append(timestamp=None, **item) is None:
-            yield part, batch
-            batch, part = producer.create_batch(), []
-            if batch.append(timestamp=None, **item) is None:
-                raise Unpublishable(message)
-        part.append(message)
-    yield part, batch
+        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            yield block.rows(range(start, row), block.partition), batch
+            batch, start = producer.create_batch(), row
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                raise Unpublishable(_message(block, row))
+    yield (block.rows(range(start, len(block)), block.partition) if start else block), batch
+
+
+def _message(block: Block, row: int) -> Message:
+    columns = block.keys[row], block.values[row], tuple(block.headers[row]), block.causes[row]
+    return Message(block.topic, *columns)
 
 
 async def _quietly(producer: AIOKafkaProducer) -> None:

@@ -11,24 +11,22 @@ from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from shared.kafka.message import Message, Record
+from shared.kafka.message import Block, Header, Message, Record
 
 TRACEPARENT = "traceparent"
 PROPAGATOR = TraceContextTextMapPropagator()
 TRACER = trace.get_tracer("driftwheel")
 
 
-def traceparent_of(record: Record) -> bytes | None:
-    """Read the trace context a record came with."""
-    return next((value for key, value in record.headers if key == TRACEPARENT), None)
-
-
 def traced(message: Message, span: trace.Span) -> Message:
     """Let a message go on with the trace of a span."""
+    return replace(message, headers=(*message.headers, *_headers(span)))
+
+
+def _headers(span: trace.Span) -> tuple[Header, ...]:
     carrier: dict[str, str] = {}
     PROPAGATOR.inject(carrier, trace.set_span_in_context(span, Context()))
-    headers = tuple((name, value.encode()) for name, value in carrier.items())
-    return replace(message, headers=(*message.headers, *headers))
+    return tuple((name, value.encode()) for name, value in carrier.items())
 
 
 def _sampled(traceparent: bytes) -> bool:
@@ -45,14 +43,18 @@ class Spans:
 
     def __init__(self, service: str, records: Sequence[Record]) -> None:
         self.service, self.records = service, records
+        self._parents: dict[int, bytes] = {}
         self._spans: dict[int, trace.Span] = {}
         self._first: trace.Span | None = None
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> Self:
-        for record in self.records:
-            parent = traceparent_of(record)
-            if parent is not None and _sampled(parent):
+        found = [(r, v) for r in self.records for n, v in r.headers if n == TRACEPARENT]
+        for record, parent in found:
+            if not parent:
+                continue
+            self._parents[id(record)] = parent
+            if _sampled(parent):
                 remote = PROPAGATOR.extract({TRACEPARENT: parent.decode("ascii", "replace")})
                 span = TRACER.start_span(f"{self.service} {record.topic}", remote)
                 self._spans[id(record)] = span
@@ -72,18 +74,28 @@ class Spans:
 
     def carried(self, message: Message) -> Message:
         """Give a message the trace of its cause."""
-        if message.cause is None:
+        if id(message.cause) not in self._parents:
             return message
-        span = self._spans.get(id(message.cause))
-        if span is not None:
-            return traced(message, span)
-        parent = traceparent_of(message.cause)
-        if parent is None:
-            return message
-        return replace(message, headers=(*message.headers, (TRACEPARENT, parent)))
+        return replace(message, headers=(*message.headers, *self._trace(message.cause)))
+
+    def carried_on(self, block: Block) -> Block:
+        """Give each row of a block the trace of its cause."""
+        if not self._parents:
+            return block
+        return replace(
+            block,
+            headers=[
+                [*headers, *self._trace(cause)] if id(cause) in self._parents else headers
+                for headers, cause in zip(block.headers, block.causes, strict=True)
+            ],
+        )
 
     def told(self, message: Message) -> Message:
         """Give a fact the trace of the batch; facts are few, so there always is one."""
         if self._first is None:
             self._first = TRACER.start_span(f"{self.service} tells")
         return traced(message, self._first)
+
+    def _trace(self, cause: Record | None) -> tuple[Header, ...]:
+        span = self._spans.get(id(cause))
+        return _headers(span) if span else ((TRACEPARENT, self._parents[id(cause)]),)

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from contracts.data import EVENTS, EVENTS_VALIDATED
 from deploy.local.stack import infrastructure
-from shared.kafka import Consumer, Message, Producer, Told
+from shared.kafka import Block, Consumer, Message, Producer, Told
 from shared.kafka.names import data_topics, ensure
 from tests.doubles import telemetry
 
@@ -164,6 +164,43 @@ async def test_what_is_too_large_for_kafka_is_parked_and_the_rest_goes_on(kafka,
     assert sorted(set(seen)) == [b"a", b"b"]
     assert [letter.value for letter in letters] == [b"large"]
     assert dict(letters[0].headers)["dlq-class"] == b"unpublishable"
+
+
+async def test_a_block_of_any_size_arrives_whole_and_in_order(kafka, names, publish):
+    topic = names.data(EVENTS_VALIDATED, "m")
+
+    async def blocks(batch):
+        return Told(
+            blocks=[
+                Block(
+                    topic,
+                    run.position.partition,
+                    [record.key or b"" for record in run.records],
+                    # Some batches of the producer hold three of these, and none holds the large one.
+                    [os.urandom(3_000_000 if r.value == b"7" else 300_000) for r in run.records],
+                    [[("was", record.value or b"")] for record in run.records],
+                    run.records,
+                )
+                for run in batch.runs
+            ]
+        )
+
+    values = [b"%d" % number for number in range(40)]
+    async with echoing(kafka, names, handle=blocks):
+        await publish(values)
+
+        async def whole():
+            found = await read(kafka, topic)
+            return found if len({dict(r.headers)["was"] for r in found}) == 39 else None
+
+        found = await until(whole, 60)
+    letters = await read(kafka, names.data(EVENTS, "m") + ".dlq")
+    assert [letter.value for letter in letters] == [b"7"]
+    sources = {r.value: r.partition for r in await read(kafka, names.data(EVENTS, "m"))}
+    assert all(r.partition == sources[dict(r.headers)["was"]] for r in found)
+    for partition in range(4):
+        was = [int(dict(r.headers)["was"]) for r in found if r.partition == partition]
+        assert list(dict.fromkeys(was)) == sorted(set(was))
 
 
 async def test_a_killed_broker_that_comes_back_loses_nothing(tmp_path, names):

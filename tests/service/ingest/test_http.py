@@ -17,7 +17,7 @@ from services.ingest.app import build, parts
 from services.ingest.handlers import Declared
 from services.ingest.settings import Settings
 from shared.errors import Transient
-from shared.kafka import Message
+from shared.kafka import Block, Message
 from tests.doubles import MemoryKafka, telemetry
 
 DECLARATION = {
@@ -49,7 +49,7 @@ class Stuck:
         self.entered = asyncio.Event()
         self.release = asyncio.Event()
 
-    async def publish(self, messages: Sequence[Message]) -> None:
+    async def publish(self, messages: Sequence[Message], blocks: Sequence[Block] = ()) -> None:
         self.entered.set()
         await self.release.wait()
 

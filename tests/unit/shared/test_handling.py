@@ -9,7 +9,7 @@ import pytest
 from contracts.data import EVENTS
 from contracts.training import TRAINING_REQUESTED, TrainingRequested
 from shared.errors import Transient
-from shared.kafka import Consumer, Message, Parked, Position, Told
+from shared.kafka import Block, Consumer, Message, Parked, Position, Told
 from shared.kafka.handling import PARKED_IN_A_ROW, Abandoned
 from shared.kafka.producer import Unpublishable
 from tests.doubles import MemoryKafka, telemetry
@@ -30,6 +30,36 @@ def consumer(kafka):
     return consumer
 
 
+def as_messages(handler):
+    return handler
+
+
+def as_blocks(handler):
+    """Tell the same as columns, a block per partition."""
+
+    async def handle(batch):
+        told = await handler(batch)
+        told.blocks = [
+            Block(
+                "out",
+                run.position.partition,
+                [message.key for message in own],
+                [message.value for message in own],
+                [list(message.headers) for message in own],
+                [message.cause for message in own],
+            )
+            for run in batch.runs
+            if (own := [m for m in told.messages if m.cause in run.records])
+        ]
+        told.messages = []
+        return told
+
+    return handle
+
+
+both_forms = pytest.mark.parametrize("form", [as_messages, as_blocks])
+
+
 def echo(kafka, **faults):
     async def handle(batch):
         told = Told()
@@ -42,8 +72,9 @@ def echo(kafka, **faults):
     return handle
 
 
-async def test_each_record_is_told_once_and_committed(kafka, consumer):
-    consumer.on_data(EVENTS, echo(kafka))
+@both_forms
+async def test_each_record_is_told_once_and_committed(kafka, consumer, form):
+    consumer.on_data(EVENTS, form(echo(kafka)))
     for number in range(5):
         kafka.append(TOPIC, b"%d" % number, key=b"k")
     await kafka.settle()
@@ -124,17 +155,19 @@ async def test_the_end_of_the_service_abandons_a_batch_that_waits(kafka, consume
     assert kafka.values("out") == []
 
 
-async def test_what_cannot_be_published_parks_its_cause(kafka, consumer):
-    consumer.on_data(EVENTS, echo(kafka))
+@both_forms
+async def test_what_cannot_be_published_parks_its_cause(kafka, consumer, form):
+    consumer.on_data(EVENTS, form(echo(kafka)))
     kafka.append(TOPIC, b"small", key=b"k")
     kafka.append(TOPIC, b"large", key=b"k")
     publish = kafka.publish
 
-    async def refusing(messages):
-        for message in messages:
-            if message.topic == "out" and message.value == b"large":
-                raise Unpublishable(message)
-        await publish(messages)
+    async def refusing(messages, blocks):
+        rows = ((v, c) for b in blocks for v, c in zip(b.values, b.causes, strict=True))
+        for value, cause in (*((m.value, m.cause) for m in messages if m.topic == "out"), *rows):
+            if value == b"large":
+                raise Unpublishable(Message("out", b"k", value, cause=cause))
+        await publish(messages, blocks)
 
     kafka.publish = refusing
     await kafka.settle()
@@ -181,14 +214,15 @@ async def test_effects_come_after_the_acknowledgement(kafka, consumer):
     assert order == [("effect", 1)]
 
 
-async def test_a_trace_goes_on_in_what_a_record_leads_to(kafka, consumer):
-    consumer.on_data(EVENTS, echo(kafka))
+@both_forms
+async def test_a_trace_goes_on_in_what_a_record_leads_to(kafka, consumer, form):
+    consumer.on_data(EVENTS, form(echo(kafka)))
     kafka.append(TOPIC, b"traced", key=b"k", headers=[("traceparent", TRACEPARENT)])
     kafka.append(TOPIC, b"plain", key=b"k")
     await kafka.settle()
     traced, plain = kafka.records("out")
     assert dict(traced.headers)["traceparent"].split(b"-")[1] == TRACEPARENT.split(b"-")[1]
-    assert plain.headers == ()
+    assert list(plain.headers) == []
 
 
 async def test_events_of_the_control_plane_are_validated_one_by_one(kafka, consumer):
