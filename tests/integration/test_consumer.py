@@ -176,7 +176,7 @@ async def test_a_block_of_any_size_arrives_whole_and_in_order(kafka, names, publ
                     topic,
                     run.position.partition,
                     [record.key or b"" for record in run.records],
-                    # Some batches of the producer hold three of these, and none holds the large one.
+                    # A batch of the producer holds three of these, and none holds the large one.
                     [os.urandom(3_000_000 if r.value == b"7" else 300_000) for r in run.records],
                     [[("was", record.value or b"")] for record in run.records],
                     run.records,
