@@ -9,6 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.events import PerText
+
 Matrix = NDArray[np.float64]
 
 
@@ -72,4 +74,48 @@ class Columns:
                 else [codes.get(row.get(name)) for row in features]  # type: ignore[arg-type]
             )
             matrix[:, column] = np.array(values, dtype=np.float64)
+        return matrix
+
+
+class Alignment:
+    """From the columns in which events are read to those of one model.
+
+    Args:
+        declared: features in the order in which they are read.
+        columns: of the model; a feature that is not declared is missing.
+
+    """
+
+    def __init__(self, declared: Sequence[str], columns: Columns) -> None:
+        places = {name: column for column, name in enumerate(declared)}
+        self._sources = [places.get(name) for name in columns.names]
+        self._same = self._sources == list(range(len(declared))) and not columns.codes
+        self._codes = {
+            column: PerText(lambda text, codes=codes: codes.get(text, np.nan))  # type: ignore[misc]
+            for column, name in enumerate(columns.names)
+            if (codes := columns.codes.get(name)) is not None
+        }
+
+    def matrix(self, read: Matrix, vocabulary: Sequence[list[str]]) -> Matrix:
+        """Choose and recode columns.
+
+        Args:
+            read: (n, declared), as `shared.events` reads them.
+            vocabulary: of each declared column the texts that its codes stand for.
+
+        Returns:
+            (n, columns of the model); NaN for what is missing, or unknown to the model.
+
+        """
+        if self._same:
+            return read
+        matrix = np.full((len(read), len(self._sources)), np.nan)
+        for column, source in enumerate(self._sources):
+            if source is None:
+                continue
+            values = read[:, source]
+            if column in self._codes:
+                codes = np.append(self._codes[column](vocabulary[source]), np.nan)
+                values = codes[np.where(np.isnan(values), -1, values).astype(np.intp)]
+            matrix[:, column] = values
         return matrix

@@ -12,18 +12,43 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.booster import Booster
 from shared.columns import Columns, Matrix
 
 Scores = NDArray[np.float64]
+
+TREE_US = 0.04
 
 
 class Model(Protocol):
     """Anything that scores rows."""
 
-    algorithm: str
+    @property
+    def algorithm(self) -> str:
+        """Its family."""
+        ...
+
+    @property
+    def columns(self) -> Columns | None:
+        """What `scores` expects; None where it looks at nothing."""
+        ...
+
+    @property
+    def row_us(self) -> float:
+        """Rough CPU microseconds per row of a large batch, to decide where to score."""
+        ...
+
+    def scores(self, matrix: Matrix) -> Scores:
+        """Score n rows: (n,) probabilities or values, (n, classes) for several classes.
+
+        Args:
+            matrix: (n, columns) as `Columns.matrix` makes it.
+
+        """
+        ...
 
     def score(self, features: Sequence[Mapping[str, Any]]) -> Scores:
-        """Score n rows: (n,) probabilities or values, (n, classes) for several classes."""
+        """Score n rows of named features."""
         ...
 
 
@@ -31,44 +56,84 @@ class Prior:
     """Version 0.0.0: the same answer for everything."""
 
     algorithm = "prior"
+    columns = None
+    row_us = 0.0
 
     def __init__(self, answer: float | Sequence[float]) -> None:
         self.answer = np.asarray(answer, dtype=np.float64)
 
+    def scores(self, matrix: Matrix) -> Scores:
+        """Repeat the constant."""
+        return self._repeated(len(matrix))
+
     def score(self, features: Sequence[Mapping[str, Any]]) -> Scores:
         """Repeat the constant."""
-        return np.broadcast_to(self.answer, (len(features), *self.answer.shape))
+        return self._repeated(len(features))
+
+    def _repeated(self, times: int) -> Scores:
+        return np.broadcast_to(self.answer, (times, *self.answer.shape))
 
 
 class Linear:
     """A generalised linear model on standardised and indicator columns."""
 
     algorithm = "linear"
+    row_us = 1.0
 
     def __init__(
         self, columns: Columns, task: str, weights: NDArray[np.float64], design: Any
     ) -> None:
         self.columns, self.task, self.weights, self.design = columns, task, weights, design
 
-    def score(self, features: Sequence[Mapping[str, Any]]) -> Scores:
+    def scores(self, matrix: Matrix) -> Scores:
         """Score by link(X w)."""
-        return linked(self.task, expand(self.columns.matrix(features), self.design) @ self.weights)
+        return linked(self.task, expand(matrix, self.design) @ self.weights)
+
+    def score(self, features: Sequence[Mapping[str, Any]]) -> Scores:
+        """Score rows of named features."""
+        return self.scores(self.columns.matrix(features))
 
 
 class Boosted:
-    """A LightGBM model, predicted on one thread: OpenMP spins on busy cores."""
+    """A LightGBM model, predicted by LightGBM's own library.
+
+    Attributes:
+        text: the model as LightGBM writes it.
+        score_one: scores one row of numbers in column order, NaN for missing.
+
+    Raises:
+        ValueError: LightGBM refuses the text, or its model has other columns.
+
+    """
 
     algorithm = "lightgbm"
 
     def __init__(self, columns: Columns, text: str) -> None:
-        import lightgbm
+        self.columns, self.text = columns, text
+        self.booster = Booster(text)
+        if self.booster.features != len(columns.names):
+            raise ValueError(
+                f"a model of {self.booster.features} features for {len(columns.names)} columns"
+            )
+        self.score_one = self.booster.predict_row
+        self.row_us = TREE_US * text.count("\nTree=")
 
-        self.columns = columns
-        self.booster = lightgbm.Booster(model_str=text)
+    def scores(self, matrix: Matrix) -> Scores:
+        """Score as `lightgbm.Booster.predict` does: the same bits."""
+        rows, classes = len(matrix), self.booster.classes
+        if matrix.shape[1:] != (self.booster.features,):
+            raise ValueError(f"rows of shape {matrix.shape[1:]}, not {self.booster.features} wide")
+        matrix = np.asarray(matrix, dtype=np.float64)
+        if not matrix.flags.f_contiguous:
+            matrix = np.ascontiguousarray(matrix)
+        scores = np.empty((rows, classes))
+        row_major = matrix.flags.c_contiguous
+        self.booster.predict(rows, matrix.ctypes.data, scores.ctypes.data, row_major=row_major)
+        return scores if classes > 1 else scores.reshape(rows)
 
     def score(self, features: Sequence[Mapping[str, Any]]) -> Scores:
-        """Score by `Booster.predict`."""
-        return np.asarray(self.booster.predict(self.columns.matrix(features), num_threads=1))
+        """Turn features into columns, then score."""
+        return self.scores(self.columns.matrix(features))
 
 
 def expand(matrix: Matrix, design: Sequence[Mapping[str, Any]]) -> Matrix:

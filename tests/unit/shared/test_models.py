@@ -2,12 +2,14 @@
 
 import json
 
+import lightgbm
 import numpy as np
 import pytest
 
 from shared.columns import Columns
 from shared.losses import costs, losses
-from shared.models import load
+from shared.models import Boosted, load
+from tests.boosted import KINDS, trained
 
 ROWS = [{"n": 1, "c": "b", "t": True}, {"n": None, "c": "a", "t": False}, {"n": 2.5, "c": "z"}]
 
@@ -39,6 +41,41 @@ def test_a_linear_model_by_hand():
     scores = load({"model.json": json.dumps(document).encode()}).score(ROWS)
     logits = [0.1 + 2.0, 0.1 + 0.3, 0.1 + 3.0]
     np.testing.assert_allclose(scores, 1 / (1 + np.exp(-np.array(logits))))
+
+
+def test_a_matrix_scores_as_its_rows_do():
+    prior = load({"model.json": json.dumps({"algorithm": "prior", "answer": [0.2, 0.8]}).encode()})
+    assert prior.columns is None
+    assert prior.scores(np.empty((3, 7))).tolist() == [[0.2, 0.8]] * 3
+    document = {
+        "algorithm": "linear",
+        "task": "binary",
+        "columns": {"names": ["n", "c"], "codes": {"c": {"a": 0, "b": 1}}},
+        "design": [{"mean": 1.0, "sd": 0.5}, {"codes": 2}],
+        "weights": [0.1, 1.0, 0.3, 0.0, 2.0],
+    }
+    linear = load({"model.json": json.dumps(document).encode()})
+    scores = linear.scores(linear.columns.matrix(ROWS))
+    np.testing.assert_array_equal(scores, linear.score(ROWS))
+
+
+@pytest.mark.parametrize("kind", ["categorical", "multiclass"])
+def test_a_boosted_model_scores_as_the_package_does(kind):
+    package, matrix = trained(KINDS[kind], rows=2000)
+    text = package.model_to_string()
+    expected = lightgbm.Booster(model_str=text).predict(matrix, num_threads=1)
+    columns = Columns(tuple("abcdefgh"), {})
+    document = {"algorithm": "lightgbm", "task": "binary", "columns": columns.to_json()}
+    model = load({"model.json": json.dumps(document).encode(), "model.txt": text.encode()})
+    for layout in (matrix, np.asfortranarray(matrix), np.repeat(matrix, 2, axis=0)[::2]):
+        np.testing.assert_array_equal(model.scores(layout), expected)
+    np.testing.assert_array_equal(model.score_one(matrix[5].tolist()), expected[5])
+    rows = [dict(zip(columns.names, row, strict=True)) for row in matrix[:50].tolist()]
+    np.testing.assert_array_equal(model.score(rows), expected[:50])
+    with pytest.raises(ValueError, match=r"rows of shape \(7,\), not 8 wide"):
+        model.scores(matrix[:, :7])
+    with pytest.raises(ValueError, match="a model of 8 features for 1 columns"):
+        Boosted(Columns(("a",), {}), text)
 
 
 def test_an_unknown_algorithm_is_refused():

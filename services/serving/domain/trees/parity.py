@@ -1,0 +1,84 @@
+"""Rows that tell two readings of the same trees apart, and whether they did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.serving.domain.trees.forest import Forest
+from services.serving.domain.trees.text import CATEGORICAL, ZERO, Trees
+
+Matrix = NDArray[np.float64]
+Scores = NDArray[np.float64]
+
+SPECIAL: tuple[float, ...] = (
+    *(np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, -0.5, 1e9, -1e9, 3e9, 1e300, -1e300),
+    *(1e-36, -1e-36, 1e-35, -1e-35, ZERO, -ZERO, np.nextafter(ZERO, 1), -np.nextafter(ZERO, 1)),
+)
+
+
+def adversarial_rows(trees: Trees, count: int, seed: int = 0) -> Matrix:
+    """Make up rows at the edges of every test.
+
+    Half of the values are thresholds or categories, a quarter the floating-point numbers next to
+    them, the others NaN, infinities, what LightGBM takes for zero and what it just does not.
+
+    Args:
+        trees: the model.
+        count: number of rows.
+        seed: other seeds, other rows.
+
+    Returns:
+        (count, features), column-major.
+
+    """
+    random = np.random.default_rng(seed)
+    matrix = np.empty((count, trees.features), order="F")
+    for feature, edges in enumerate(_edges(trees)):
+        with np.errstate(over="ignore"):
+            near = np.nextafter(edges, random.choice([-np.inf, np.inf], len(edges)))
+        source = random.choice(3, size=count, p=[0.5, 0.25, 0.25])
+        drawn = [
+            random.choice(values if len(values) else SPECIAL, count)
+            for values in (edges, near, SPECIAL)
+        ]
+        matrix[:, feature] = np.choose(source, drawn)
+    return matrix
+
+
+def disagreement(forest: Forest, library: Callable[[Matrix], Scores], rows: int) -> str | None:
+    """Compare with the library, bit for bit, on adversarial rows.
+
+    Args:
+        forest: ours.
+        library: scores a matrix.
+        rows: how many to try.
+
+    Returns:
+        None where all are equal, otherwise what the first difference is.
+
+    """
+    matrix = adversarial_rows(forest.trees, rows)
+    ours, theirs = forest.scores(matrix), library(matrix)
+    if ours.shape != theirs.shape:
+        return f"scores of shape {ours.shape}, the library's have {theirs.shape}"
+    different = np.argwhere(~((ours == theirs) | (np.isnan(ours) & np.isnan(theirs))))
+    if not len(different):
+        return None
+    first = tuple(different[0])
+    return f"{len(different)} of {ours.size} scores differ, as {ours[first]} from {theirs[first]}"
+
+
+def _edges(trees: Trees) -> list[NDArray[np.float64]]:
+    """List of each feature its thresholds, its categories and their neighbours."""
+    edges: list[list[NDArray[np.float64]]] = [[np.empty(0)] for _ in range(trees.features)]
+    for tree in trees.trees:
+        numeric = tree.decisions & CATEGORICAL == 0
+        for feature in np.unique(tree.features[numeric]).tolist():
+            edges[feature].append(tree.thresholds[numeric & (tree.features == feature)])
+        for node in np.flatnonzero(~numeric).tolist():
+            chosen = tree.categories[int(tree.thresholds[node])].astype(np.float64)
+            edges[tree.features[node]] += [chosen, chosen + 1.0]
+    return [np.unique(np.concatenate(values)) for values in edges]
