@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.serving.adapters.compiled import compiled
 from services.serving.ports import Rows, Unusable
 from shared.artifacts import Artifacts
 from shared.errors import Transient
@@ -37,12 +38,15 @@ class StoredLibrary:
         root: of the artifact store.
         limits: for the first opening of each model.
         kept: number of models in memory.
+        kernels: whether trees are compiled.
 
     """
 
-    def __init__(self, telemetry: Telemetry, root: Path, limits: Limits, kept: int) -> None:
+    def __init__(
+        self, telemetry: Telemetry, root: Path, limits: Limits, *, kept: int, kernels: bool
+    ) -> None:
         self.telemetry, self.artifacts = telemetry, Artifacts(root)
-        self.limits, self.kept = limits, kept
+        self.limits, self.kept, self.kernels = limits, kept, kernels
         self._models: OrderedDict[str, Model] = OrderedDict()
         self._opening: dict[str, asyncio.Task[Model]] = {}
         self._tried: set[str] = set()
@@ -93,11 +97,15 @@ class StoredLibrary:
             if artifact not in self._tried:
                 await asyncio.to_thread(self._try, artifact, trial)
                 self._tried.add(artifact)
-            return await asyncio.to_thread(load, files)
+            return await asyncio.to_thread(self._opened, files)
         except OSError as error:
             raise Transient(f"model files {artifact[:12]} cannot be read: {error}") from error
         except (ValueError, KeyError) as error:
             raise Unusable(f"{artifact[:12]}: {error}") from error
+
+    def _opened(self, files: Mapping[str, bytes]) -> Model:
+        model = load(files)
+        return compiled(model, self.telemetry) if self.kernels else model
 
     def _keep(self, artifact: str, model: Model) -> None:
         self._models[artifact] = model

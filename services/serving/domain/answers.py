@@ -27,18 +27,36 @@ class Rule:
     threshold: float
     classes: tuple[str, ...] = ()
 
-    def decisions(self, scores: Scores) -> list[Decision]:
-        """Decide n rows.
+    @property
+    def answers(self) -> tuple[Decision, ...]:
+        """List what can be decided."""
+        return {"binary": (False, True), "multiclass": self.classes, "regression": (None,)}[
+            self.task
+        ]
+
+    def choices(self, scores: Scores) -> list[int]:
+        """Decide n rows: the place of each decision among the answers.
 
         Args:
             scores: (n,), or (n, classes) for several classes.
 
         """
         if self.task == "binary":
-            return list((scores >= self.threshold).tolist())
+            return (scores >= self.threshold).view(np.int8).tolist()
         if self.task == "multiclass":
-            return [self.classes[best] for best in scores.argmax(axis=1).tolist()]
-        return [None] * len(scores)
+            return scores.argmax(axis=1).tolist()
+        return [0] * len(scores)
+
+    def choice(self, score: float | Sequence[float]) -> int:
+        """Decide one row, without numpy."""
+        if isinstance(score, float):
+            return int(self.task == "binary" and score >= self.threshold)
+        return score.index(max(score))
+
+    def decisions(self, scores: Scores) -> list[Decision]:
+        """Decide n rows."""
+        answers = self.answers
+        return [answers[choice] for choice in self.choices(scores)]
 
     def usable(self, scores: Scores) -> NDArray[np.bool_]:
         """Tell which of n rows were given numbers, all finite and as many as there are classes.

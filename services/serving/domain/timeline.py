@@ -6,6 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 FROM_THE_BEGINNING = float("-inf")
 
 
@@ -67,6 +70,11 @@ class Timeline:
         Before the first plan the first one counts.
         """
         return self.standing[max(0, bisect_right(self.times, time) - 1)]
+
+    def all_in_force(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Find the plans that decide records taken by the broker at `times`, in ms: their indices."""
+        places = np.searchsorted(self.times, times, side="right") - 1
+        return np.asarray(self.standing, dtype=np.intp)[np.maximum(places, 0)]
 
     def choices(self, index: int) -> Iterator[Plan]:
         """Yield the plan at `index`, then those before it, newest first, but none withdrawn."""
