@@ -69,7 +69,7 @@ async def test_what_came_goes_on_byte_for_byte(tmp_path):
     assert headers["n"] == b""
     assert headers["ce_type"] == b"data.flight-delay.predictions.v1"
     assert headers["ce_time"] == b"2023-11-14T12:00:00+00:00"
-    assert len(headers["ce_id"]) == 36
+    assert headers["ce_id"] == "eé:0.0.0".encode()
     assert [name for name, _ in record.headers].count("ce_id") == 1
 
 
@@ -99,7 +99,7 @@ async def test_a_trained_model_scores_what_it_scores_elsewhere(tmp_path):
 
 
 async def test_scoring_off_the_loop_gives_the_same(tmp_path):
-    world = World(tmp_path, offload_rows=2).born()
+    world = World(tmp_path, inline_ms=0).born()
     world.promote("1.0.0", linear(0, seats=1.0))
     await world.send(event(1, seats=0), event(2, seats=200))
     assert [p["score"] for p in world.predictions] == pytest.approx([sigmoid(-1), sigmoid(1)])
@@ -234,17 +234,29 @@ async def test_changed_files_never_decide(tmp_path, how):
     assert [(p["version"], p["plan"]) for p in world.predictions] == [("0.0.0", "plan-0")]
 
 
-@pytest.mark.parametrize("cut", [0.3, 0.7])
-async def test_a_file_that_kills_its_reader_kills_only_the_child(tmp_path, cut, caplog):
+@pytest.mark.parametrize(
+    "damage", [(r"leaf_value=.*\n", ""), (r"split_feature=.*", "split_feature=99999999 1 1")]
+)
+async def test_a_file_that_kills_its_reader_kills_only_the_child(tmp_path, damage, caplog):
     world = World(tmp_path).born()
     world.promote("1.0.0", linear(1))
     files = boosted()
-    files["model.txt"] = files["model.txt"][: int(len(files["model.txt"]) * cut)]
+    files["model.txt"] = re.sub(*damage, files["model.txt"].decode()).encode()
     world.kafka.now_ms += 10_000
     world.promote("1.0.1", files)
     await world.send(event(1), event(2))
     assert [p["version"] for p in world.predictions] == ["1.0.0", "1.0.0"]
     assert "trial ended with signal" in caplog.text
+
+
+async def test_a_file_that_is_cut_off_decides_nothing(tmp_path, caplog):
+    world = World(tmp_path).born()
+    files = boosted()
+    files["model.txt"] = files["model.txt"][: len(files["model.txt"]) // 2]
+    world.promote("1.0.0", files)
+    await world.send(event(1))
+    assert [p["version"] for p in world.predictions] == ["0.0.0"]
+    assert "cut off" in caplog.text
 
 
 async def test_a_model_that_never_answers_is_given_up(tmp_path, caplog):
