@@ -68,11 +68,11 @@ class GeneralDecoder:
         values: Sequence[bytes],
         starts: NDArray[np.int64],
         numbers: Iterable[int],
-    ) -> list[int]:
-        """Fill the rows `numbers` of `events` that are accepted; name these."""
+    ) -> None:
+        """Fill the rows `numbers` of `events` that are accepted."""
         rows = [row for number in numbers if (row := self._row(number, values[number]))]
         if not rows:
-            return []
+            return
         matrix, names = self._columns([row[-1] for row in rows])
         quotes = np.array([row[1] for row in rows])
         # Quotes are the ends of names and texts; any more are of a name that occurs twice.
@@ -83,7 +83,6 @@ class GeneralDecoder:
         events.matrix[accepted] = matrix[sound]
         events.time_us[accepted] = [row[5] for row in rows]
         _place(events, [values[number] for number in accepted], starts[accepted], rows)
-        return accepted
 
     def _columns(
         self, rows: Sequence[tuple[Any, ...]]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared.events.cells import boolean, instant, number, text
 from shared.events.native import byte, word
 from shared.events.template import BOOL, CATEGORY, ID, INT, TIME, Template
-from shared.events.texts import Place, code_of
+from shared.events.texts import Place, Table, code_of, place
 from shared.events.words import QUOTE, address, same
 
 NULL, FOUR = np.uint64(int.from_bytes(b"null", "little")), np.uint64(2**32 - 1)
@@ -32,14 +32,13 @@ def fill(
     starts: NDArray[np.int64],
     rows: NDArray[np.int64],
     template: Template,
-    slots: NDArray[np.int64],
-    arena: NDArray[np.uint8],
+    texts: Table,
     targets: Targets,
 ) -> NDArray[np.int64]:
     """Fill the rows that fit the template; return those that do not."""
     accepted, spans, time_us, matrix = targets
     base, constants = address(buffer), address(template.constants)
-    table = Place(address(slots), len(slots) - 1, address(arena))
+    known = place(texts)
     cells = template.cells
     left = np.empty_like(rows)
     count = 0
@@ -47,21 +46,18 @@ def fill(
         at = base + starts[row]
         for index in range(len(cells)):
             cell = cells[index]
-            if same(at, constants + cell.first, cell.length):
-                first = at + cell.length
-                value, moment, at = _read(first, cell, table)
-                if at < 0:
-                    break
-                if cell.kind >= INT:
-                    matrix[row, cell.column] = value
-                else:
-                    spans[row, cell.column] = first - base
-                    spans[row, cell.column + 1] = at - base
-                if cell.kind == TIME:
-                    time_us[row] = moment
-            elif not cell.optional:
+            if not same(at, constants + cell.first, cell.length):
                 at = -1
                 break
+            first = at + cell.length
+            value, moment, at = read(first, cell, known)
+            if at < 0:
+                break
+            if cell.kind >= INT:
+                matrix[row, cell.column] = value
+            else:
+                spans[row, cell.column], spans[row, cell.column + 1] = first - base, at - base
+                time_us[row] += moment
         if at == base + starts[row + 1]:
             accepted[row] = True
         else:
@@ -73,7 +69,7 @@ def fill(
 
 
 @njit(cache=True)
-def _read(at: int, cell: Any, table: Place) -> tuple[float, int, int]:
+def read(at: int, cell: Any, table: Place) -> tuple[float, int, int]:
     """Read a cell: its number, its time, and where it ends; -1 if it may not stand there."""
     if cell.nullable and word(at) & FOUR == NULL:
         return np.nan, 0, at + 4

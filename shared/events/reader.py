@@ -51,9 +51,7 @@ class EventReader:
             self._general.fill(events, present, starts, range(len(present)))
         else:
             rows = self._compiled.fill(events, starts)
-            accepted = self._general.fill(events, present, starts, rows.tolist())
-            if accepted:
-                self._compiled.learn(present[accepted[-1]])
+            self._general.fill(events, present, starts, rows.tolist())
         return events
 
     def warm(self) -> None:
@@ -70,8 +68,8 @@ class EventReader:
                 }
             )
             other = EventReader(self.fields)
-            other.read([sample])  # shows the template
-            other.read([sample])
+            for _ in range(3):  # its texts become known, then its template
+                other.read([sample])
 
 
 def _some_value(field: Field) -> bool | float | str:

@@ -27,7 +27,6 @@ CELL = np.dtype(
         ("kind", np.int64),  # ENDING to CATEGORY
         ("column", np.int64),  # of the matrix, or of the spans (SPANS)
         ("nullable", np.bool_),  # null may stand there
-        ("optional", np.bool_),  # cell and constant may be missing
         ("low", np.float64),  # the least number allowed
         ("high", np.float64),  # the greatest number allowed
     ]
@@ -46,17 +45,9 @@ class Template(NamedTuple):
     constants: NDArray[np.uint8]
     cells: NDArray[np.void]
 
-    def resembles(self, other: Template) -> bool:
-        """Tell whether both fit the same records."""
-        return self.constants.tobytes() == other.constants.tobytes() and np.array_equal(
-            self.cells, other.cells
-        )
 
-
-def template_of(value: bytes, fields: Sequence[Field]) -> Template | None:
-    """Learn from an accepted record; None where names or texts are escaped."""
-    if b"\\" in value:
-        return None
+def template_of(value: bytes, fields: Sequence[Field]) -> Template:
+    """Learn from an accepted record without escapes."""
     columns = {field.name.encode(): column for column, field in enumerate(fields)}
     cells: list[Part] = []
     start = end = 0
@@ -81,42 +72,25 @@ def template_of(value: bytes, fields: Sequence[Field]) -> Template | None:
         cells.append((value[start : brace + 1], CLOSING, SPANS[CLOSING]))
         start = brace + 1
     cells.append((value[start:], ENDING, SPANS[ENDING]))
-    return _packed(_completed(cells, fields), fields)
-
-
-def _completed(cells: Sequence[Part], fields: Sequence[Field]) -> list[Part]:
-    """Add the nullable features that are missing, in declared order, as their neighbours stand."""
-    given = {column for _, kind, column in cells if kind >= INT}
-    following = [part for part in cells if part[1] >= INT and part[0].lstrip().startswith(b",")]
-    if not following:
-        return list(cells)
-    constant, _, column = following[0]
-    before, after = constant.split(f'"{fields[column].name}"'.encode())
-    completed = []
-    for part in cells:
-        completed.append(part)
-        column = part[2] + 1
-        while part[1] >= INT and column < len(fields) and column not in given:
-            field = fields[column]
-            name = f'"{field.name}"'.encode()
-            completed.append((before + name + after, KINDS[field.kind], column))
-            column += 1
-    return completed
+    return _packed(cells, fields)
 
 
 def _packed(parts: Sequence[Part], fields: Sequence[Field]) -> Template:
-    cells = np.zeros(len(parts), dtype=CELL)
+    cells = cells_of([(kind, column) for _, kind, column in parts], fields)
     cells["length"] = [len(constant) for constant, _, _ in parts]
     cells["first"] = np.cumsum(cells["length"]) - cells["length"]
-    cells["kind"] = [kind for _, kind, _ in parts]
-    cells["column"] = [column for _, _, column in parts]
-    for cell, (constant, kind, column) in zip(cells, parts, strict=True):
+    joined = b"".join(constant for constant, _, _ in parts)
+    return Template(np.frombuffer(joined + b"\0" * 8, dtype=np.uint8), cells)
+
+
+def cells_of(kinds: Sequence[tuple[int, int]], fields: Sequence[Field]) -> NDArray[np.void]:
+    """Lay out cells without constants, of kinds and columns."""
+    cells = np.zeros(len(kinds), dtype=CELL)
+    for cell, (kind, column) in zip(cells, kinds, strict=True):
+        cell["kind"], cell["column"] = kind, column
         if kind >= INT:
             field = fields[column]
             cell["nullable"] = field.nullable
-            # The comma before it goes with it; the first one has none.
-            cell["optional"] = field.nullable and constant.lstrip().startswith(b",")
             cell["low"] = -np.inf if field.low is None else field.low
             cell["high"] = np.inf if field.high is None else field.high
-    joined = b"".join(constant for constant, _, _ in parts)
-    return Template(np.frombuffer(joined + b"\0" * 8, dtype=np.uint8), cells)
+    return cells

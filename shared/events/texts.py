@@ -16,6 +16,19 @@ SPREAD = np.uint64(0x9E3779B97F4A7C15)
 ENTRY = 32  # bytes of a slot
 
 
+class Table(NamedTuple):
+    """Column and text -> code.
+
+    Attributes:
+        slots: (2^k, 4) column (-1 of a free slot), start and length in the arena, code.
+        arena: the texts, UTF-8, and eight bytes more.
+
+    """
+
+    slots: NDArray[np.int64]
+    arena: NDArray[np.uint8]
+
+
 class Place(NamedTuple):
     """Addresses of a table: its slots, the number of the last one, its texts."""
 
@@ -25,13 +38,7 @@ class Place(NamedTuple):
 
 
 class TextTable:
-    """Column and text -> code; grows with the vocabulary it follows.
-
-    Attributes:
-        slots: (2^k, 4) column (-1 of a free slot), start and length in the arena, code.
-        arena: the texts, UTF-8, and eight bytes more.
-
-    """
+    """A table that grows with the vocabulary it follows."""
 
     def __init__(self) -> None:
         self._known: list[int] = []
@@ -55,15 +62,15 @@ class TextTable:
         self._vocabulary = vocabulary
         self._known = [0] * len(vocabulary)
         self._count = self._used = 0
-        self.slots = np.full((1024, 4), -1, dtype=np.int64)
-        self.arena = np.zeros(8192, dtype=np.uint8)
+        self.table = Table(_free(1024), np.zeros(8192, dtype=np.uint8))
 
     def _enter(self, new: Sequence[tuple[int, int, bytes]]) -> None:
+        slots, arena = self.table
         joined = b"".join(text for _, _, text in new)
         start, self._used = self._used, self._used + len(joined)
-        if self._used + 8 > len(self.arena):
-            self.arena = np.concatenate([self.arena, np.zeros(2 * self._used, dtype=np.uint8)])
-        self.arena[start : self._used] = np.frombuffer(joined, dtype=np.uint8)
+        if self._used + 8 > len(arena):
+            arena = np.concatenate([arena, np.zeros(2 * self._used, dtype=np.uint8)])
+        arena[start : self._used] = np.frombuffer(joined, dtype=np.uint8)
         lengths = np.array([len(text) for _, _, text in new])
         entries = np.empty((len(new), 4), dtype=np.int64)
         entries[:, 0] = [column for column, _, _ in new]
@@ -71,15 +78,27 @@ class TextTable:
         entries[:, 2] = lengths
         entries[:, 3] = [code for _, code, _ in new]
         self._count += len(new)
-        if 2 * self._count > len(self.slots):
-            entries = np.concatenate([self.slots[self.slots[:, 0] >= 0], entries])
-            self.slots = np.full((1 << (4 * self._count).bit_length(), 4), -1, dtype=np.int64)
-        enter(self.slots, self.arena, entries)
+        if 2 * self._count > len(slots):
+            entries = np.concatenate([slots[slots[:, 0] >= 0], entries])
+            slots = _free(1 << (4 * self._count).bit_length())
+        self.table = Table(slots, arena)
+        enter(self.table, entries)
+
+
+def _free(slots: int) -> NDArray[np.int64]:
+    return np.full((slots, 4), -1, dtype=np.int64)
 
 
 @njit(cache=True)
-def enter(slots: NDArray[np.int64], arena: NDArray[np.uint8], entries: NDArray[np.int64]) -> None:
+def place(table: Table) -> Place:
+    """Name where a table lies."""
+    return Place(address(table.slots), len(table.slots) - 1, address(table.arena))
+
+
+@njit(cache=True)
+def enter(table: Table, entries: NDArray[np.int64]) -> None:
     """Put entries into free slots."""
+    slots, arena = table
     last = len(slots) - 1
     for entry in entries:
         slot = _hash(address(arena) + entry[1], entry[2], entry[0]) & last

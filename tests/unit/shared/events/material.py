@@ -81,7 +81,7 @@ def spelled(item: dict, compact: bool = True) -> bytes:
 
 
 def oracle(value: bytes | None) -> tuple | None:
-    """Say what the contract says of a record, without the reader; None if it must not be accepted."""
+    """Say what the contract says of a record; None if it must not be accepted."""
     if value is None:
         return None
     try:

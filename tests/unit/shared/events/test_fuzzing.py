@@ -1,4 +1,4 @@
-"""Records with faults: neither decoder accepts one that the contract refuses."""
+"""Records with faults: no decoder accepts one that the contract refuses."""
 
 import random
 
@@ -8,7 +8,7 @@ from tests.unit.shared.events.material import check, event, oracle, reader, said
 
 ROUNDS, BATCH = 50, 2000
 TOKENS = (
-    b"0 -0 -0.0 1 01 1. .5 +1 1e5 1E+2 1e400 -1e-400 5e-324 1.0 149 1440 2013 70.5 70.50000000000001"
+    b"0 -0 -0.0 1 01 1. .5 +1 1e5 1E+2 1e400 -1e-400 5e-324 1.0 149 1440 70.5 70.50000000000001"
     b" 9007199254740992 9007199254740993 -9007199254740993 18446744073709551616 0.1e1 1e 1e+ 1e0000"
     b" 12345678901234567890123 0.000000000000000000012345678901234567890 true false null True NaN"
     b' Infinity -Infinity "" "UA" "EWR" "LGA" "1" {} [] "\\u0041" "2013-02-29T00:00:00Z" '
@@ -45,21 +45,22 @@ def replaced(chance: random.Random, value: bytes) -> bytes:
     return value[:start] + chance.choice(TOKENS) + value[end:]
 
 
-def test_no_fault_is_accepted_by_either_decoder():
+def test_no_fault_is_accepted_by_any_decoder():
     chance = random.Random(20)
-    mixed, general, alone = reader(), reader(kernels=False), reader()
+    mixed, freeform, general, alone = reader(), reader(), reader(kernels=False), reader()
+    freeform._compiled._prefer = lambda template: None
     for _ in range(6):
         learnt = [spelled(event(chance), compact) for compact in (True, False) for _ in range(100)]
-        for each in (mixed, general, alone):
+        for each in (mixed, freeform, general, alone):
             each.read(learnt)
-    alone._general.fill = lambda *_: []  # what it accepts, its templates do
+    alone._general.fill = lambda *_: None  # what it accepts, compiled code does
     sound = compiled = 0
     for _ in range(ROUNDS):
         values = [
             mutated(chance, spelled(event(chance), compact=chance.random() < 0.5))
             for _ in range(BATCH)
         ]
-        judged = check(values, mixed, general)[0].accepted
+        judged = check(values, mixed, freeform, general)[0].accepted
         events = alone.read(values)
         assert not (events.accepted & ~judged).any()
         taken = [values[row] for row in np.flatnonzero(events.accepted)]
@@ -67,4 +68,4 @@ def test_no_fault_is_accepted_by_either_decoder():
         sound += int(judged.sum())
         compiled += len(taken)
     assert sound > 10_000
-    assert compiled > 0.4 * sound
+    assert compiled > 0.6 * sound

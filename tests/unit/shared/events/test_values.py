@@ -30,7 +30,7 @@ def read(name: str, xs: list[str], ns: list[str] | None = None, time: str = "202
 def template():
     reader = READERS["k"]
     assert read("k", ["1"]).accepted.all()
-    reader._general.fill = lambda *_: []  # its templates alone
+    reader._general.fill = lambda *_: None  # compiled code alone
 
 
 def bits(numbers) -> list[int]:
@@ -38,7 +38,7 @@ def bits(numbers) -> list[int]:
 
 
 def agree(texts: list[str], least: float = 1.0) -> None:
-    """Hold both decoders to float(); the kernel may leave some, but at least this share it reads."""
+    """Hold both decoders to float(); the kernel may leave some, but reads at least this share."""
     expected = np.array([float(text) for text in texts])
     finite = np.isfinite(expected)
     general = read("general", texts)
