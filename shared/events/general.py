@@ -26,6 +26,7 @@ EARLIEST_US = (datetime(1000, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 LONGEST_WHOLE = 2**63 - 1
 MISSING = math.inf  # which no contract allows
 AwareTime = Annotated[datetime, Meta(tz=True)]
+UNCOUNTED = -1
 OUTER_NAMES = 5  # id, time, features, and the texts of two
 ODD_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -49,7 +50,7 @@ TIMES = msgspec.json.Decoder(AwareTime)
 SPELLED = msgspec.json.Decoder(Spelled)
 
 
-# Of a decoded event: row, quotes in its bytes or -1, id, time, features, microseconds, values.
+# Of a decoded event: row, ends of texts in its bytes, id, time, features, microseconds, values.
 Row = tuple[int, int, bytes, bytes, bytes, int, tuple[Any, ...]]
 
 
@@ -76,7 +77,7 @@ class GeneralDecoder:
         matrix, names = self._columns([row[-1] for row in rows])
         quotes = np.array([row[1] for row in rows])
         # Quotes are the ends of names and texts; any more are of a name that occurs twice.
-        sound = (quotes < 0) | (quotes == 2 * names)
+        sound = (quotes == UNCOUNTED) | (quotes == 2 * names)
         rows = list(compress(rows, sound))
         accepted = [row[0] for row in rows]
         events.accepted[accepted] = True
@@ -108,13 +109,15 @@ class GeneralDecoder:
             moment = (_time(time) - EPOCH) // MICROSECOND
         except (ValueError, RecursionError):
             return None
-        quotes = -1
-        if b"\\" not in value:
-            quotes = value.count(b'"')
-        elif _repeated_name(value):
-            return None
-        else:
-            time = json.dumps(json.loads(time), ensure_ascii=False).encode()
+        quotes = value.count(b'"')
+        if b"\\" in value:
+            if b"\\\\" not in value:
+                quotes -= value.count(b'\\"')
+            elif _repeated_name(value):
+                return None
+            else:
+                quotes = UNCOUNTED
+            time = msgspec.json.encode(msgspec.json.decode(time)) if b"\\" in time else time
         if moment < EARLIEST_US:
             return None
         part = bytes(event.features)
@@ -137,7 +140,7 @@ def _place(
     """Note where the texts of the rows stand; what stands only escaped goes to the buffer's end."""
     if not rows:
         return
-    numbers, quotes, ids, times, features, *_ = zip(*rows, strict=True)
+    numbers, _, ids, times, features, *_ = zip(*rows, strict=True)
     added: list[bytes] = []
     end = len(events.buffer)
     for column, texts in ((0, ids), (2, times)):
@@ -153,13 +156,14 @@ def _place(
     events.spans[numbers, 5] = at + [len(part) for part in features]
     if added:
         events.buffer = b"".join((events.buffer, *added))
-    if min(quotes) < 0:
+    escaped = [row for row, value in enumerate(values) if b"\\" in value]
+    if escaped:
         events.spelled_ids = events.ids.copy()
-        for number, count, value, start in zip(numbers, quotes, values, starts, strict=True):
-            if count < 0:
-                spelled = bytes(SPELLED.decode(value).id)
-                at = start + _offset(value, spelled)
-                events.spelled_ids[number] = at + 1, at + len(spelled) - 1
+        spelled = [bytes(SPELLED.decode(values[row]).id) for row in escaped]
+        found = [values[row].find(text) for row, text in zip(escaped, spelled, strict=True)]
+        rows_of_texts, begin = np.array(numbers)[escaped], starts[escaped] + found + 1
+        events.spelled_ids[rows_of_texts, 0] = begin
+        events.spelled_ids[rows_of_texts, 1] = begin + [len(text) - 2 for text in spelled]
 
 
 def _offset(value: bytes, part: bytes) -> int:
