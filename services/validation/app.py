@@ -10,11 +10,12 @@ from starlette.applications import Starlette
 from contracts.data import EVENTS, LABELS
 from contracts.quality import QUALITY_MEASURED
 from contracts.registry import MODEL_DECLARED
+from services.validation.adapters.kernels import Kernels
 from services.validation.adapters.redis import RedisMemory
-from services.validation.handlers import Declared, Policy, validate
+from services.validation.handlers import Declared, Limits, validate
 from services.validation.ports import Memory
 from services.validation.settings import Settings
-from shared.kafka import Consumer, Names, Producer, Publisher, Table, Topics
+from shared.kafka import Consumer, CrashLedger, Names, Producer, Publisher, Table, Topics
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -42,21 +43,29 @@ def parts(
 
     """
     at: dict[str, Any] = {"kafka": settings.kafka, "names": Names(settings.prefix)}
-    producer, redis = Producer(settings.kafka), RedisMemory(settings.redis, settings.prefix)
-    declared = Declared()
+    producer, declared = Producer(settings.kafka, telemetry), Declared()
+    redis = RedisMemory(
+        settings.redis,
+        settings.prefix,
+        ids_ttl_s=settings.dedupe_ttl_s,
+        values_ttl_s=settings.quality_ttl_s,
+    )
+    crashes = CrashLedger(settings.state / "ledger", telemetry.service, settings.instance)
     consumer = Consumer(
         telemetry,
         "validation",
         **at,
         publisher=publisher or producer,
         instance=settings.instance,
+        ledger=crashes,
+        parked_limit=settings.parked_limit,
         max_records=settings.max_records,
     )
     needs = {
         "declared": declared,
         "memory": memory or redis,
         "names": at["names"],
-        "policy": _policy(settings),
+        "limits": Limits(timedelta(seconds=settings.future_s), settings.largest_record),
         "telemetry": telemetry,
     }
     for topic in (EVENTS, LABELS):
@@ -65,15 +74,8 @@ def parts(
         Topics(**at, topics=(MODEL_DECLARED, QUALITY_MEASURED), replicas=settings.replicas),
         *([] if memory else [redis]),
         *([] if publisher else [producer]),
+        Kernels(),
         Table(telemetry, MODEL_DECLARED, declared.apply, **at),
+        crashes,
         consumer,
     ]
-
-
-def _policy(settings: Settings) -> Policy:
-    return Policy(
-        timedelta(seconds=settings.future_s),
-        settings.largest_record,
-        settings.dedupe_ttl_s,
-        settings.quality_ttl_s,
-    )

@@ -1,1 +1,1 @@
-"""Pure functions over one record, one id, one window."""
+"""Pure functions over columns of records, ids and windows."""

@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-Seen = Literal["new", "copy", "other"]
+import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_128_digest
+
+NEW, COPY, OTHER = range(3)
+# What is remembered of an id that is not remembered.
+NOTHING = 0
 
 
-class Copies:
-    """What is known about the ids of one batch: from earlier batches, and from the batch itself.
+def names_of(ids: Iterable[bytes]) -> list[bytes]:
+    """Name ids in 16 bytes each."""
+    return [xxh3_128_digest(one) for one in ids]
+
+
+def seen(
+    names: Sequence[bytes],
+    contents: NDArray[np.uint64],
+    remembered: NDArray[np.uint64],
+    *,
+    correctable: bool,
+) -> NDArray[np.int8]:
+    """Tell of n records, in order, whether each is the first, a copy, or other content.
 
     Args:
-        remembered: id -> content, as far as it is remembered.
+        names: of their ids.
+        contents: (n,) what they say.
+        remembered: (n,) what was said last under each id before this batch, or NOTHING.
+        correctable: whether other content takes the place of what was said before.
+
+    Returns:
+        (n,) NEW, COPY or OTHER.
 
     """
-
-    def __init__(self, remembered: Mapping[bytes, bytes]) -> None:
-        self._known = dict(remembered)
-        self.marks: dict[bytes, bytes] = {}
-
-    def seen(self, key: bytes, content: bytes) -> Seen:
-        """Tell whether the id is new, came with the same content, or came with other content."""
-        known = self._known.get(key)
-        if known is None:
-            return "new"
-        return "copy" if known == content else "other"
-
-    def mark(self, key: bytes, content: bytes) -> None:
-        """Let this content count as the latest under its id."""
-        self._known[key] = self.marks[key] = content
+    answer = np.full(len(names), NEW, dtype=np.int8)
+    suspects = remembered != NOTHING
+    if len(set(names)) < len(names):
+        times = Counter(names)
+        suspects |= np.fromiter((times[name] > 1 for name in names), np.bool_, len(names))
+    latest: dict[bytes, int] = {}
+    for row in np.flatnonzero(suspects).tolist():
+        name, content = names[row], int(contents[row])
+        known = latest.setdefault(name, int(remembered[row]))
+        if known != NOTHING:
+            answer[row] = COPY if known == content else OTHER
+        if known == NOTHING or correctable:
+            latest[name] = content
+    return answer

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
+from services.validation.domain.contents import Given
+
+ISO = re.compile(r"\d{4}-\d\d-")
 ERRORS_TOLD = 20
 LONGEST_TEXT = 300
 EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
@@ -21,15 +24,15 @@ class Sound:
     """A record that is what was declared.
 
     Attributes:
-        content: digest of all it says; equal for copies that are only spelled differently.
-        nulls: features without a value.
+        spelled_time: its time as it was written.
+        values: of its features in declared order, or the value of a label.
 
     """
 
     id: str
     time: datetime
-    content: bytes
-    nulls: tuple[str, ...] = ()
+    spelled_time: str
+    values: tuple[Given, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +95,19 @@ def judge(
         item: Any = kind.model_validate_json(value)
     except ValidationError as error:
         return Faulty(_errors(error), _readable_time(value, arrival + future))
+    document, repeated = _document(value)
+    written = document["time"]
+    if not ISO.match(written):
+        said = f"time: write it as 2013-06-13T14:45:00Z (got {json.dumps(written)[:100]})"
+        return Faulty((Error("time", "not_iso", said),))
     if not EARLIEST <= item.time <= arrival + future:
         return Faulty((_clock_error(item.time, arrival, future),))
-    text = item.model_dump_json(exclude_unset=True)
-    # A name that occurs twice leaves more colons in the bytes than in the item.
-    crowded = value.count(b":") - value.count(b"+00:00") > text.count(":")
-    if crowded and (name := _repeated_name(value)):
+    if repeated:
+        name = repeated[0]
         return Faulty((Error(name, "repeated", f"{name}: the name occurs twice"),), item.time)
     features = getattr(item, "features", None)
-    nulls = tuple(name for name, given in features if given is None) if features else ()
-    return Sound(item.id, item.time, digest(text.encode(), 8), nulls)
-
-
-def digest(content: bytes, size: int) -> bytes:
-    """Digest of `size` bytes."""
-    return hashlib.blake2b(content, digest_size=size).digest()
+    values = (item.value,) if features is None else tuple(given for _, given in features)
+    return Sound(item.id, item.time, written, values)
 
 
 def _errors(error: ValidationError) -> tuple[Error, ...]:
@@ -139,13 +140,15 @@ def _clock_error(time: datetime, arrival: datetime, future: timedelta) -> Error:
 def _readable_time(value: bytes, latest: datetime) -> datetime | None:
     """Read the time of a record that is wrong elsewhere, so that it counts in its own window."""
     try:
-        time = TIME.validate_python(json.loads(value)["time"])
+        written = json.loads(value)["time"]
+        time = TIME.validate_python(written) if ISO.match(written) else None
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return time if EARLIEST <= time <= latest else None
+    return time if time is not None and EARLIEST <= time <= latest else None
 
 
-def _repeated_name(value: bytes) -> str | None:
+def _document(value: bytes) -> tuple[Any, list[str]]:
+    """Read JSON, and list the names that occur twice in one object."""
     repeated: list[str] = []
 
     def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -153,8 +156,7 @@ def _repeated_name(value: bytes) -> str | None:
         repeated.extend(name for name in names if names.count(name) > 1)
         return dict(pairs)
 
-    json.loads(value, object_pairs_hook=look)
-    return repeated[0] if repeated else None
+    return json.loads(value, object_pairs_hook=look), repeated
 
 
 def _counted(error: Error) -> str:

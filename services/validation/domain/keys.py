@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.validation.domain.judgement import digest
-
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -14,9 +12,9 @@ class Keys:
     model: str
     stream: str
 
-    def id(self, event_id: str) -> bytes:
-        """Key of an id, whatever its partition: a copy without a record key may come in any."""
-        return self._of("id") + digest(event_id.encode(), 12)
+    def ids(self) -> bytes:
+        """Key of all ids, whatever their partition: a copy without a record key may come in any."""
+        return self._of("id")
 
     def book(self, partition: int) -> bytes:
         """Key of what a partition has counted."""

@@ -2,12 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, TypeAlias
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-Fate = Literal["valid", "duplicate", "quarantined"]
+from services.validation.domain.columns import NO_TIME
+
+Counts: TypeAlias = NDArray[np.int64]
+
+
+class Fate(IntEnum):
+    """What became of a record."""
+
+    VALID = 0
+    DUPLICATE = 1
+    QUARANTINED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Records of one partition, in log order, as they are counted.
+
+    Attributes:
+        times: (n,) event times in ms; a record with NO_TIME counts in the current window.
+        fates: (n,) what became of them.
+        nulls: (n, names) whether a value is missing.
+        names: of the values.
+        rules: row -> the rules it broke.
+
+    """
+
+    times: NDArray[np.int64]
+    fates: NDArray[np.int8]
+    nulls: NDArray[np.bool_]
+    names: tuple[str, ...]
+    rules: Mapping[int, Sequence[str]]
+
+    def part(self, rows: slice) -> Rows:
+        """Choose rows that stand together."""
+        return Rows(
+            self.times[rows],
+            self.fates[rows],
+            self.nulls[rows],
+            self.names,
+            {
+                row - rows.start: rules
+                for row, rules in self.rules.items()
+                if rows.start <= row < rows.stop
+            },
+        )
+
+    def missing(self, window: Counts, windows: int) -> list[dict[str, int]]:
+        """Count per window and name in how many valid records a value is missing.
+
+        Args:
+            window: (n,) index of each record's window.
+            windows: how many there are.
+
+        """
+        if not self.nulls.any():
+            return [{} for _ in range(windows)]
+        row, name = np.nonzero(self.nulls & (self.fates == Fate.VALID)[:, None])
+        table = _table(window[row], name, (windows, len(self.names)))
+        return [
+            {self.names[name]: int(counts[name]) for name in np.flatnonzero(counts).tolist()}
+            for counts in table
+        ]
 
 
 class Tally(msgspec.Struct):
@@ -20,17 +85,18 @@ class Tally(msgspec.Struct):
     reasons: dict[str, int] = msgspec.field(default_factory=dict)
     nulls: dict[str, int] = msgspec.field(default_factory=dict)
 
-    def add(self, fate: Fate, about: Iterable[str]) -> None:
-        """Count one record; `about` names its nulls when valid, its broken rules when not."""
-        self.received += 1
-        if fate == "duplicate":
-            self.duplicates += 1
-        elif fate == "valid":
-            self.valid += 1
-            _increase(self.nulls, about)
-        else:
-            self.quarantined += 1
-            _increase(self.reasons, about)
+    def add(self, fates: Counts, nulls: Mapping[str, int]) -> None:
+        """Count records: how many of each fate, and how often each valid one lacks a value."""
+        valid, duplicates, quarantined = fates.tolist()
+        self.received += valid + duplicates + quarantined
+        self.valid += valid
+        self.duplicates += duplicates
+        self.quarantined += quarantined
+        _increase(self.nulls, nulls)
+
+    def blame(self, rules: Sequence[str]) -> None:
+        """Note which rules a record broke."""
+        _increase(self.reasons, dict.fromkeys(rules, 1))
 
 
 class Book(msgspec.Struct):
@@ -66,30 +132,31 @@ class Ledger:
         self, book: Book, closed: Mapping[int, Tally], *, width: int, lateness: int, otherwise: int
     ) -> None:
         self.book, self.width, self.lateness, self.otherwise = book, width, lateness, otherwise
-        self.before = book.through
         self._closed = dict(closed)
         self._changed: set[int] = set()
 
-    def count(self, offset: int, time: int | None, fate: Fate, about: Iterable[str]) -> bool:
-        """Count one record once.
+    def count(self, rows: Rows, through: int) -> Counts:
+        """Count records that have not been counted before.
 
         Args:
-            offset: in the partition; what is counted already changes nothing.
-            time: event time in ms; without one the record counts in the current window.
-            fate: what became of it.
-            about: its nulls, or the rules it broke.
+            rows: the records after `book.through`.
+            through: offset of the last of them.
 
         Returns:
-            Whether it was counted now.
+            How many of each fate.
 
         """
-        if offset <= self.before:
-            return False
-        self.book.through = max(self.book.through, offset)
-        if time is not None:
-            self.book.newest = time if self.book.newest is None else max(self.book.newest, time)
-        self._tally(self._start(time)).add(fate, about)
-        return True
+        self.book.through = through
+        starts, window = np.unique(self._starts(rows.times), return_inverse=True)
+        tallies = [self._tally(start) for start in starts.tolist()]
+        fates = _table(window, rows.fates, (len(starts), len(Fate)))
+        nulls = rows.missing(window, len(starts))
+        for tally, own_fates, own_nulls in zip(tallies, fates, nulls, strict=True):
+            tally.add(own_fates, own_nulls)
+        for row, rules in rows.rules.items():
+            tallies[window[row]].blame(rules)
+        counted: Counts = fates.sum(axis=0)
+        return counted
 
     def close(self) -> dict[int, Tally]:
         """Close the windows whose time has come.
@@ -105,10 +172,14 @@ class Ledger:
                 self._changed.add(start)
         return {start: self._closed[start] for start in sorted(self._changed)}
 
-    def _start(self, time: int | None) -> int:
-        if time is None:
-            time = self.otherwise if self.book.newest is None else self.book.newest
-        return start_of(time, self.width)
+    def _starts(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Find the window of each time; what has none counts in the newest one so far."""
+        before = NO_TIME if self.book.newest is None else self.book.newest
+        newest = np.maximum(np.maximum.accumulate(times), before)
+        if newest[-1] != NO_TIME:
+            self.book.newest = int(newest[-1])
+        current = np.where(newest == NO_TIME, self.otherwise, newest)
+        return starts_of(np.where(times == NO_TIME, current, times), self.width)
 
     def _tally(self, start: int) -> Tally:
         if start in self._closed:
@@ -117,11 +188,19 @@ class Ledger:
         return self.book.open.setdefault(start, Tally())
 
 
-def start_of(time: int, width: int) -> int:
-    """Start of the tumbling window that holds `time`; all in ms, aligned to 1970."""
-    return time - time % width
+def starts_of(times: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """Find the tumbling windows that hold `times`; all in ms, aligned to 1970."""
+    starts: NDArray[np.int64] = times - times % width
+    return starts
 
 
-def _increase(counts: dict[str, int], names: Iterable[str]) -> None:
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
+def _table(rows: Counts, columns: NDArray[Any], shape: tuple[int, int]) -> Counts:
+    """Count how often each pair of row and column occurs."""
+    height, width = shape
+    counts: Counts = np.bincount(rows * width + columns, minlength=height * width)
+    return counts.reshape(shape)
+
+
+def _increase(counts: dict[str, int], by: Mapping[str, int]) -> None:
+    for name, number in by.items():
+        counts[name] = counts.get(name, 0) + number

@@ -27,7 +27,7 @@ async def test_a_good_event_goes_on_byte_for_byte():
     assert headers["raw"] == b"\xff"
     assert headers["ce_id"].decode() == "eé"
     assert headers["ce_type"] == b"data.flight-delay.events.validated.v1"
-    assert headers["ce_time"] == b"2023-11-14T12:00:00+00:00"
+    assert headers["ce_time"] == b"2023-11-14T12:00:00.000+00:00"
     assert world.quarantined == []
 
 
@@ -89,6 +89,10 @@ BAD = {
     "name twice": (
         json.dumps(event()).replace('"seats": 149', '"seats": 1, "seats": 149').encode(),
         "seats: the name occurs twice",
+    ),
+    "digits for a time": (
+        event(time="1700000000"),
+        'time: write it as 2013-06-13T14:45:00Z (got "1700000000")',
     ),
     "no time zone": (event(time="2023-11-14T12:00:00"), "time: Input should have timezone info"),
     "number for a time": (
@@ -194,9 +198,9 @@ async def test_a_mark_is_set_only_when_the_output_is_safe(monkeypatch):
     world, published = started(), []
     remember = world.memory.remember
 
-    async def remembered(entries):
+    async def remembered(marks, values):
         published.append(len(world.validated))
-        await remember(entries)
+        await remember(marks, values)
 
     monkeypatch.setattr(world.memory, "remember", remembered)
     world.kafka.failures.append(Transient("broker away"))

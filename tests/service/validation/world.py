@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from contracts.data import EVENTS, EVENTS_QUARANTINED, EVENTS_VALIDATED, LABELS,
 from contracts.declaration import Declaration
 from contracts.registry import MODEL_DECLARED, ModelDeclared
 from services.validation.app import parts
-from services.validation.ports import Entry
+from services.validation.ports import CONTENT_BYTES, NAME_BYTES, Marks
 from services.validation.settings import Settings
 from shared.kafka import Consumer, Record
 from tests.doubles import START_MS, MemoryKafka, telemetry
@@ -76,25 +76,30 @@ class DictMemory:
         self.failures: list[Exception] = []
         self.calls: list[str] = []
 
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    def unready(self) -> str | None:
-        return None
-
-    async def recall(self, keys: Sequence[bytes]) -> list[bytes | None]:
+    async def recall(
+        self, ids: bytes, names: bytes, keys: Sequence[bytes]
+    ) -> tuple[bytes, list[bytes | None]]:
         self._call("recall")
-        return [self.values.get(key) for key in keys]
+        unknown = bytes(CONTENT_BYTES)
+        contents = [self.values.get(ids + name, unknown) for name in cut(names, NAME_BYTES)]
+        return b"".join(contents), [self.values.get(key) for key in keys]
 
-    async def remember(self, entries: Sequence[Entry]) -> None:
+    async def remember(self, marks: Marks, values: Mapping[bytes, bytes]) -> None:
         self._call("remember")
-        self.values |= {entry.key: entry.value for entry in entries}
+        names, contents = cut(marks.names, NAME_BYTES), cut(marks.contents, CONTENT_BYTES)
+        for name, content in zip(names, contents, strict=True):
+            self.values[marks.ids + name] = content
+        self.values |= values
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
         if self.failures:
             raise self.failures.pop(0)
+
+
+def cut(packed: bytes, size: int) -> list[bytes]:
+    """Undo the packing of texts of one size."""
+    return [packed[start : start + size] for start in range(0, len(packed), size)]
 
 
 class World:
