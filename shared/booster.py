@@ -34,11 +34,13 @@ class Booster:
         classes: number of scores of a row.
 
     Raises:
-        ValueError: LightGBM refuses the text; says why.
+        ValueError: the text is cut off, or LightGBM refuses it; says why.
 
     """
 
     def __init__(self, text: str) -> None:
+        if not _whole(text):
+            raise ValueError("the model's text is cut off")
         self._library, single_row = _libraries()
         self._handle, self._single = c_void_p(), c_void_p()
         weakref.finalize(self, _free, self._library, self._handle, self._single).atexit = False
@@ -113,6 +115,12 @@ def _libraries() -> tuple[ctypes.CDLL, ctypes.PyDLL]:
     library = ctypes.CDLL(path)
     library.LGBM_GetLastError.restype = c_char_p
     return library, ctypes.PyDLL(path)
+
+
+def _whole(text: str) -> bool:
+    """Tell whether a text has its end: of a cut one LightGBM reads on in other memory."""
+    unfinished = "\nparameters:" in text and "\nend of parameters" not in text
+    return "\nend of trees" in text and not unfinished
 
 
 def _error(library: ctypes.CDLL) -> ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -9,11 +10,12 @@ import sys
 from typing import Any, Literal, get_args
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client import Counter, Gauge, Histogram
+
+FLUSH_MS = 2000
 
 CounterName = Literal[
     "records_consumed",
@@ -22,7 +24,11 @@ CounterName = Literal[
     "records_duplicate",
     "records_quarantined",
     "models_unusable",
+    "scorer_fallback",
     "retries",
+    "commits",
+    "rebalances",
+    "producer_rebuilds",
     "predictions",
     "labels_unmatched",
     "labels_too_late",
@@ -30,7 +36,7 @@ CounterName = Literal[
     "training_runs",
     "http_requests",
 ]
-GaugeName = Literal["lag", "oldest_age_seconds", "waiting", "halted"]
+GaugeName = Literal["lag", "partition_lag", "oldest_age_seconds", "waiting", "halted"]
 HistogramName = Literal["batch_seconds"]
 
 COUNTERS = {
@@ -61,6 +67,11 @@ class Telemetry:
     def gauge(self, name: GaugeName, what: str, value: float) -> None:
         """Set a gauge."""
         GAUGES[name].labels(self.service, what).set(value)
+
+    def forget(self, name: GaugeName, what: str) -> None:
+        """Show a gauge no longer."""
+        with contextlib.suppress(KeyError):
+            GAUGES[name].remove(self.service, what)
 
     def observe(self, name: HistogramName, what: str, value: float) -> None:
         """Add an observation, in the unit of the name."""
@@ -107,9 +118,18 @@ def set_up(service: str) -> Telemetry:
     return Telemetry(service)
 
 
+def flush() -> None:
+    """Send the spans that are left; before an end that runs no exit handlers."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.force_flush(FLUSH_MS)
+
+
 def _tracer_provider(service: str) -> TracerProvider:
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
-    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    if endpoint:
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        # A third of a second that only those wait for who use it.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider

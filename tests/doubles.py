@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 
 from contracts import Event, Topic
 from shared.kafka import Block, Consumer, Message, Names, Record, Table
+from shared.kafka.message import runs_of
 from shared.telemetry import Telemetry
 
 START_MS = 1_700_000_000_000
@@ -162,9 +163,9 @@ class MemoryKafka:
         if not unread:
             return False
         before = dict(positions)
-        ends, _ = await consumer.process(unread)
-        positions.update(ends)
-        return any(positions[position] != before.get(position, 0) for position in ends)
+        async for ends, _ in consumer.process(runs_of(unread)):
+            positions.update(ends)
+        return any(positions[position] != before.get(position, 0) for position in positions)
 
 
 def telemetry(service: str = "test") -> Telemetry:

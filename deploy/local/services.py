@@ -11,26 +11,28 @@ from deploy.local.process import Process
 
 @dataclass(frozen=True)
 class Service:
-    """One row: a name, the factory of its application, and the port it takes if that is free."""
+    """One row: a name, what runs it, and the port it takes if that is free."""
 
     name: str
-    factory: str
+    program: tuple[str, ...]
     port: int
 
 
-SERVICES = (
-    Service("ingest", "services.ingest.app:build", 8801),
-    Service("validation", "services.validation.app:build", 8802),
-    Service("serving", "services.serving.app:build", 8803),
-    Service("monitor", "services.monitor.app:build", 8804),
-    Service("training", "services.training.app:build", 8805),
-    Service("registry", "services.registry.app:build", 8806),
-)
+def uvicorn(name: str) -> tuple[str, ...]:
+    """Run the application of a service under uvicorn, as all do that need nothing else."""
+    return (
+        *("uvicorn", f"services.{name}.app:build", "--factory"),
+        *("--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "10"),
+    )
 
-COMMAND = (
-    *(sys.executable, "-m", "uvicorn", "{factory}", "--factory"),
-    *("--host", "127.0.0.1", "--port", "{port}"),
-    *("--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "10"),
+
+SERVICES = (
+    Service("ingest", uvicorn("ingest"), 8801),
+    Service("validation", uvicorn("validation"), 8802),
+    Service("serving", ("services.serving",), 8803),
+    Service("monitor", uvicorn("monitor"), 8804),
+    Service("training", uvicorn("training"), 8805),
+    Service("registry", uvicorn("registry"), 8806),
 )
 
 
@@ -50,8 +52,8 @@ class ServiceProcess(Process):
 
     def command(self) -> list[str]:
         """Fill in the row."""
-        fields = {"factory": self._service.factory, "port": self._port}
-        return [part.format(**fields) for part in COMMAND]
+        address = ("--host", "127.0.0.1", "--port", str(self._port))
+        return [sys.executable, "-m", *self._service.program, *address]
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables of the stack."""

@@ -23,7 +23,7 @@ def parts(
 ) -> list[Part]:
     """Make what lives as long as the service; doubles replace what speaks to the world."""
     names = Names(settings.prefix)
-    producer = publisher or Producer(settings.kafka)
+    producer = publisher or Producer(settings.kafka, telemetry)
     apply = (declared or Declared()).apply
     return [
         Topics(settings.kafka, names, [MODEL_DECLARED], settings.replicas),
@@ -40,7 +40,7 @@ def build(
 ) -> Starlette:
     """Make the application; nothing connects before it is started."""
     settings, telemetry = settings or Settings(), set_up("ingest")
-    publisher, declared = publisher or Producer(settings.kafka), declared or Declared()
+    publisher, declared = publisher or Producer(settings.kafka, telemetry), declared or Declared()
     limits = Limits(
         one=settings.max_body,
         lines=settings.max_lines,

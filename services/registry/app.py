@@ -30,7 +30,7 @@ from services.registry.handlers import (
 from services.registry.http import routes
 from services.registry.ports import DataTopics
 from services.registry.settings import Settings
-from shared.kafka import Consumer, Names, Position, Producer, Publisher, Table, Topics
+from shared.kafka import Consumer, CrashLedger, Names, Position, Producer, Publisher, Table, Topics
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -66,19 +66,22 @@ def assembled(
 
     """
     names, ledger, told = Names(settings.prefix), Ledger(), Published()
-    producer = Producer(settings.kafka)
+    producer = Producer(settings.kafka, telemetry)
     at: dict[str, Any] = {"kafka": settings.kafka, "names": names}
     tables: list[Part] = [
         Table(telemetry, REGISTRY_RECORDED, partial(read_entry, ledger=ledger), **at),
         Table(telemetry, MODEL_DECLARED, partial(read_declaration, told=told), **at),
         Table(telemetry, RELEASE_CHANGED, partial(read_release, told=told), **at),
     ]
+    crashes = CrashLedger(settings.state / "ledger", telemetry.service, settings.instance)
     consumer = Consumer(
         telemetry,
         "registry",
         **at,
         publisher=publisher or producer,
         instance=settings.instance,
+        ledger=crashes,
+        parked_limit=settings.parked_limit,
         # A plan's history needs the append time of the plan before, so one has to be safe first.
         max_records=1,
     )
@@ -93,7 +96,7 @@ def assembled(
     consumer.on_assigned(_where_something_is_missing(names, ledger, told))
     control = Topics(settings.kafka, names, tuple(dict.fromkeys(HEARD + TOLD)), settings.replicas)
     connected: list[Part] = [] if publisher else [producer]
-    return [control, *connected, *tables, consumer], routes(ledger)
+    return [control, *connected, *tables, crashes, consumer], routes(ledger)
 
 
 def _where_something_is_missing(

@@ -1,22 +1,26 @@
-"""Wiring: settings -> model library, releases -> consumer, routes."""
+"""Wiring: settings -> model library, releases -> consumer, inference over HTTP and gRPC."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from contracts.data import EVENTS_VALIDATED
 from contracts.registry import MODEL_DECLARED, RELEASE_CHANGED
 from services.serving.adapters.library import Limits, StoredLibrary
+from services.serving.adapters.outbox import KafkaOutbox
+from services.serving.domain.protocol import ServerMetadata
 from services.serving.handlers import Releases, predict
-from services.serving.http import routes
+from services.serving.http import Drain, Protocol, routes
+from services.serving.inference import Inference
 from services.serving.ports import Library
 from services.serving.settings import Settings
-from shared.clock import wall_clock
-from shared.kafka import Consumer, Names, Producer, Publisher, Table, Topics
+from shared.clock import Clock, wall_clock
+from shared.kafka import Consumer, CrashLedger, Names, Producer, Publisher, Table, Topics
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -24,16 +28,29 @@ from shared.telemetry import Telemetry, set_up
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+SERVER = ServerMetadata(
+    "driftwheel", "0.1.0", ["binary_tensor_data", "null_is_missing", "predictions"]
+)
 
-def build(settings: Settings | None = None, **doubles: Any) -> Starlette:
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The service: its parts in the order in which they start, and what stands on them."""
+
+    parts: list[Part]
+    app: ASGIApp
+    drain: Drain
+    inference: Inference
+
+
+def build(settings: Settings | None = None, **doubles: Any) -> ASGIApp:
     """Make the application; nothing connects before it starts."""
-    telemetry = set_up("serving")
-    return application(telemetry, *assembled(settings or Settings(), telemetry, **doubles))
+    return assembled(settings or Settings(), set_up("serving"), **doubles).app
 
 
 def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part]:
     """List the service's parts in the order in which they start."""
-    return assembled(settings, telemetry, **doubles)[0]
+    return assembled(settings, telemetry, **doubles).parts
 
 
 def assembled(
@@ -42,40 +59,90 @@ def assembled(
     *,
     publisher: Publisher | None = None,
     library: Library | None = None,
-) -> tuple[list[Part], list[Route]]:
-    """Make the parts and the routes over the same releases.
+    clock: Clock = wall_clock,
+) -> Serving:
+    """Make the parts and the application over the same releases.
 
     Args:
         settings: every knob.
         telemetry: of the service.
         publisher: stands in for the producer.
         library: stands in for the artifact store.
+        clock: tells which plan answers a request.
 
     """
     at: dict[str, Any] = {"kafka": settings.kafka, "names": Names(settings.prefix)}
-    producer = Producer(settings.kafka)
+    producer = Producer(settings.kafka, telemetry)
     library = library or _stored(settings, telemetry)
-    releases = Releases(library)
+    releases, drain = Releases(library, settings.kernels), Drain()
+    outbox = KafkaOutbox(
+        telemetry, at["names"], publisher or producer, settings.http_queue, settings.http_ack_s
+    )
+    inference = Inference(releases, library, outbox, clock, settings.inline_ms * 1000)
+    own: list[Part] = [
+        drain,
+        Topics(**at, topics=(MODEL_DECLARED, RELEASE_CHANGED), replicas=settings.replicas),
+        *([] if publisher else [producer]),
+        outbox,
+        Table(telemetry, MODEL_DECLARED, releases.declare, **at),
+        Table(telemetry, RELEASE_CHANGED, releases.change, **at),
+        *_stream(settings, telemetry, releases, publisher or producer),
+    ]
+
+    def unready() -> str | None:
+        return "; ".join(reason for part in own if (reason := part.unready())) or None
+
+    own += _grpc(settings, telemetry, inference, unready)
+    pages = application(telemetry, own, routes(releases.timelines, library, clock))
+    protocol = Protocol(telemetry, inference, SERVER, unready, settings.http_max_body, pages)
+    return Serving(own, drain.over(protocol), drain, inference)
+
+
+def _stream(
+    settings: Settings, telemetry: Telemetry, releases: Releases, publisher: Publisher
+) -> list[Part]:
+    """Make what answers events from Kafka, where that is wanted."""
+    if not settings.stream:
+        return []
+    names = Names(settings.prefix)
+    crashes = CrashLedger(settings.state / "ledger", telemetry.service, settings.instance)
     consumer = Consumer(
         telemetry,
         "serving",
-        **at,
-        publisher=publisher or producer,
+        kafka=settings.kafka,
+        names=names,
+        publisher=publisher,
         instance=settings.instance,
+        ledger=crashes,
+        parked_limit=settings.parked_limit,
         max_records=settings.max_records,
     )
-    answering = {"releases": releases, "names": at["names"], "telemetry": telemetry}
-    consumer.on_data(EVENTS_VALIDATED, predict, **answering, offload_rows=settings.offload_rows)
-    own: list[Part] = [
-        Topics(**at, topics=(MODEL_DECLARED, RELEASE_CHANGED), replicas=settings.replicas),
-        *([] if publisher else [producer]),
-        Table(telemetry, MODEL_DECLARED, releases.declare, **at),
-        Table(telemetry, RELEASE_CHANGED, releases.change, **at),
-        consumer,
-    ]
-    return own, routes(releases.timelines, library, wall_clock)
+    answering = {"releases": releases, "names": names, "telemetry": telemetry}
+    consumer.on_data(EVENTS_VALIDATED, predict, **answering, inline_us=settings.inline_ms * 1000)
+    return [crashes, consumer]
+
+
+def _grpc(
+    settings: Settings,
+    telemetry: Telemetry,
+    inference: Inference,
+    unready: Callable[[], str | None],
+) -> list[Part]:
+    """Make what listens for gRPC, where that is wanted; else its library takes no memory."""
+    if settings.grpc is None:
+        return []
+    from services.serving.grpc import GrpcServer, Service
+
+    service = Service(telemetry, inference, SERVER, unready)
+    return [GrpcServer(service, settings.grpc, settings.http_max_body)]
 
 
 def _stored(settings: Settings, telemetry: Telemetry) -> StoredLibrary:
     limits = Limits(settings.load_s, settings.load_memory_mb)
-    return StoredLibrary(telemetry, settings.state / "artifacts", limits, settings.models_kept)
+    return StoredLibrary(
+        telemetry,
+        settings.state / "artifacts",
+        limits,
+        kept=settings.models_kept,
+        kernels=settings.kernels,
+    )

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from contracts.declaration import Declaration
+from services.serving.domain.answers import Rule
+from services.serving.domain.inferred import Inferred
+from services.serving.domain.timeline import Timeline
 from shared.models import Model
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+class Unknown(LookupError):
+    """There is no such model or version; the text says which there are."""
 
 
 class Unusable(Exception):
@@ -37,4 +45,62 @@ class Library(Protocol):
 
     def unusable(self) -> Mapping[str, str]:
         """Digests that could not be used, and why."""
+        ...
+
+
+class Release(Protocol):
+    """What decides one model."""
+
+    @property
+    def declaration(self) -> Declaration:
+        """What its owner declared."""
+        ...
+
+    @property
+    def timeline(self) -> Timeline:
+        """The plans of its traffic."""
+        ...
+
+    @property
+    def rule(self) -> Rule:
+        """How its scores turn into decisions."""
+        ...
+
+    @property
+    def trial(self) -> Rows:
+        """Rows to try a version on."""
+        ...
+
+
+class Releases(Protocol):
+    """The release of every model; another object as soon as anything about it changes."""
+
+    def get(self, model: str) -> Release | None:
+        """Name what decides this model; None until its declaration and a plan are known."""
+        ...
+
+    def timelines(self) -> Mapping[str, Timeline]:
+        """List the plans of every model."""
+        ...
+
+
+class Outbox(Protocol):
+    """Takes predictions to Kafka."""
+
+    def put(self, inferred: Inferred) -> None:
+        """Take the predictions of a request; they are published soon.
+
+        Raises:
+            Transient: too many are waiting.
+
+        """
+        ...
+
+    async def keep(self, inferred: Inferred) -> None:
+        """Take the predictions of a request and wait until Kafka has them.
+
+        Raises:
+            Transient: too many are waiting, or Kafka does not answer.
+
+        """
         ...

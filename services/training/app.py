@@ -19,7 +19,7 @@ from services.training.handlers.knowledge import Models, RunLog
 from services.training.handlers.pulse import Pulse
 from services.training.handlers.running import Runs, launch
 from services.training.settings import Settings
-from shared.kafka import Consumer, Names, Producer, Table, Teller, Timer, Topics
+from shared.kafka import Consumer, CrashLedger, Names, Producer, Table, Teller, Timer, Topics
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -49,7 +49,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
 
     """
     names, models, log = Names(settings.prefix), Models(), RunLog()
-    producer = Producer(settings.kafka)
+    producer = Producer(settings.kafka, telemetry)
     publisher = doubles.get("publisher", producer)
     store = DeltaStore(settings.state / "offline", pins=log.pins, most_rows=settings.flush_rows)
     launcher = doubles.get("launcher") or ChildLauncher(
@@ -66,6 +66,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         artifacts=settings.state / "artifacts",
     )
     pulse = Pulse(store=store, desk=desk, models=models)
+    crashes = CrashLedger(settings.state / "ledger", telemetry.service, settings.instance)
     consumer = Consumer(
         telemetry,
         "training",
@@ -73,6 +74,8 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         names=names,
         publisher=publisher,
         instance=settings.instance,
+        ledger=crashes,
+        parked_limit=settings.parked_limit,
         max_records=5000,
     )
     consumer.on_data(OUTCOMES, keep_outcomes, models=models, decoders=Decoders(), store=store)
@@ -92,5 +95,6 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         pulse,
         Timer(teller, pulse.beat, every_s=settings.flush_s),
         runs,
+        crashes,
         consumer,
     ]

@@ -16,12 +16,16 @@ class Settings(BaseSettings):
     kafka: str = Field("127.0.0.1:9092", description="Bootstrap address.")
     prefix: str = Field("driftwheel.", description="Of all topics and groups.")
     state: Path = Field(
-        Path(".driftwheel/state"), description="Folder of artifacts, offline store and runs."
+        Path(".driftwheel/state"),
+        description="Folder of artifacts, outcomes, runs and ledger.",
     )
     instance: str | None = Field(
         None, description="Stable name of this copy; a restart then keeps its partitions."
     )
     replicas: int = Field(1, ge=1, description="Copies of each control topic that is created.")
+    parked_limit: int = Field(
+        1000, ge=1, description="So many records parked in a row stop the service."
+    )
     flush_s: float = Field(1.0, gt=0, description="Seconds between commits to the offline store.")
     flush_rows: int = Field(
         20_000, ge=1, description="Buffered outcomes of a model that are written at once."

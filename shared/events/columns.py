@@ -64,4 +64,5 @@ class Events:
     def texts(self, spans: Spans) -> list[bytes]:
         """Cut the texts of `spans` out of the buffer."""
         buffer = self.buffer
-        return [buffer[start:end] for start, end in spans.tolist()]
+        bounds = zip(spans[:, 0].tolist(), spans[:, 1].tolist(), strict=True)
+        return [buffer[start:end] for start, end in bounds]

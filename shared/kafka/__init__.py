@@ -1,6 +1,7 @@
 """Delivery: at-least-once transport, effects idempotent by event id. The only way to Kafka."""
 
 from shared.kafka.consumer import Consumer
+from shared.kafka.ledger import CrashLedger
 from shared.kafka.message import (
     Batch,
     Block,
@@ -23,6 +24,7 @@ __all__ = [
     "Batch",
     "Block",
     "Consumer",
+    "CrashLedger",
     "Header",
     "Message",
     "Names",

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import Any
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
 
-from shared.clock import wall_clock
-from shared.kafka.handling import Abandoned, Handling
-from shared.kafka.message import Position, Record, Run, Told, runs_of
+from shared.kafka.handling import Handling
+from shared.kafka.ledger import CrashLedger
+from shared.kafka.limit import IN_A_ROW
+from shared.kafka.message import Position, Record, runs_of
 from shared.kafka.names import Names
+from shared.kafka.patience import Abandoned
 from shared.kafka.producer import Publisher
+from shared.kafka.progress import Progress
+from shared.kafka.rebalance import Positioning, Rebalance
+from shared.kafka.subscription import Subscription
 from shared.telemetry import Telemetry
 
-DRAIN_S = 30.0
 HOLD_S = 0.25
+LOOK_S = 5.0
+POLL_S = 1.0
+COMMIT_S = 10.0
 
-Positioning = Callable[[frozenset[Position]], Awaitable[dict[Position, int]]]
 Ripe = Callable[[Position], Awaitable[bool]]
 
 
@@ -43,7 +43,12 @@ class Consumer(Handling):
         publisher: takes what handlers tell.
         transient: further exceptions that mean "the world, not the message".
         instance: stable name of this copy; with it a restart does not wait for the session.
+        ledger: of the service, shared by its groups.
         max_records: largest batch.
+        parked_limit: so many records parked in a row stop the consumer.
+        drain_s: a rebalance waits no longer for the batch in flight.
+        poll_s: a member whose batch takes longer leaves its group; waits do not count.
+        stuck_s: lag without a commit or a declared wait for so long means dead.
 
     """
 
@@ -57,17 +62,32 @@ class Consumer(Handling):
         publisher: Publisher,
         transient: tuple[type[Exception], ...] = (),
         instance: str | None = None,
+        ledger: CrashLedger | None = None,
         max_records: int = 1000,
+        parked_limit: int = IN_A_ROW,
+        drain_s: float = 30.0,
+        poll_s: float = 300.0,
+        stuck_s: float = 60.0,
     ) -> None:
-        super().__init__(telemetry, group, names=names, publisher=publisher, transient=transient)
+        super().__init__(
+            telemetry,
+            group,
+            names=names,
+            publisher=publisher,
+            transient=transient,
+            ledger=ledger,
+            parked_limit=parked_limit,
+        )
         self.kafka, self.instance, self.max_records = kafka, instance, max_records
-        self.lag: dict[Position, int] = {}
+        self.drain_s, self.poll_s = drain_s, poll_s
+        self.progress = Progress(telemetry, group, stuck_s)
         self.positioning: list[Positioning] = []
         self.ripe: Ripe = _always
         self.in_flight = asyncio.Lock()
         self.held: set[Position] = set()
-        self._broker: KafkaBroker | None = None
-        self._resuming: asyncio.Task[None] | None = None
+        self.unplaced: set[Position] = set()
+        self._subscription: Subscription | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def on_assigned(self, hook: Positioning) -> None:
         """Ask `hook` where to read whenever partitions are assigned; it may answer for some."""
@@ -80,116 +100,137 @@ class Consumer(Handling):
     async def start(self) -> None:
         """Join the group and begin to handle."""
         self.ending.clear()
-        group = self.names.group(self.group)
-        broker = KafkaBroker(
+        self.let_go.clear()
+        self._subscription = Subscription(
             self.kafka,
-            consumer_only=True,
-            allow_auto_create_topics=False,
-            # A new model's topics are found at the next refresh.
-            metadata_max_age_ms=2000,
-            logger=None,
-            client_id=f"driftwheel-{self.group}",
-        )
-        self._broker = broker
-        subscriber = broker.subscriber(
-            pattern="^(" + "|".join(pattern.pattern for pattern, _ in self.routes) + ")$",
-            batch=True,
-            group_id=group,
-            group_instance_id=f"{group}.{self.instance}" if self.instance else None,
-            ack_policy=AckPolicy.MANUAL,
-            auto_offset_reset="earliest",
-            # Round robin would tear the partitions of joined topics apart.
-            partition_assignment_strategy=(RangePartitionAssignor,),
+            self.names.group(self.group),
+            "|".join(pattern.pattern for pattern, _ in self.routes),
+            self._listen,
+            Rebalance(self),
+            instance=self.instance,
             max_records=self.max_records,
-            batch_timeout_ms=50,
-            # Bounds only the wait for nothing: what comes is fetched at once.
-            fetch_max_wait_ms=100,
-            session_timeout_ms=6000,
-            heartbeat_interval_ms=1000,
-            max_poll_interval_ms=3_600_000,
-            listener=_Rebalance(self, lambda: subscriber.consumer),
-            parser=_keep_raw,
-            decoder=_as_is,
+            poll_s=self.poll_s,
         )
-        subscriber(self._listen)
-        await broker.start()
-        self._resuming = asyncio.create_task(self._resume(lambda: subscriber.consumer))
+        await self._subscription.start()
+        self._tasks = [asyncio.create_task(self._resume()), asyncio.create_task(self._watch())]
 
     async def stop(self) -> None:
         """Finish the batch in flight, leave the group."""
-        self.ending.set()
-        if self._resuming is not None:
-            self._resuming.cancel()
-        if self._broker is not None:
-            async with asyncio.timeout(DRAIN_S), self.in_flight:
-                await self._broker.stop()
+        self.end()
+        # What a deadline ends from here on has not crashed.
+        self.ledger.excuse(self.group)
+        for task in self._tasks:
+            task.cancel()
+        if self._subscription is not None:
+            async with asyncio.timeout(self.drain_s):
+                await self.in_flight.acquire()
+                # What comes now is put back; and who waits for the lock must not wait for us.
+                self.in_flight.release()
+                await self._subscription.stop()
 
     def unready(self) -> str | None:
         """Say why no record can be handled now; None when all is well."""
-        started = self._resuming is not None
-        return self.halted or self.waiting or (None if started else f"{self.group} not started")
+        return self.halted or self.waiting or (None if self._tasks else f"{self.group} not started")
 
-    async def _listen(self, message: Any) -> None:
-        """Receive one batch; the framework calls strictly one after another."""
-        records, reader = message.raw_message, message.consumer
+    def dead(self) -> str | None:
+        """Say why only a new process helps; None while there is progress or a reason for none."""
+        for task in self._tasks:
+            if task.done() and not self.ending.is_set():
+                return f"{self.group}: a task has ended: {task.exception()!r}"
+        return None if self.halted or self.waiting else self.progress.stuck()
+
+    @property
+    def reader(self) -> AIOKafkaConsumer | None:
+        """The client underneath, while there is one."""
+        return self._subscription.reader if self._subscription is not None else None
+
+    async def rest(self, seconds: float) -> None:
+        """Do nothing for a while, and stay a member of the group.
+
+        Raises:
+            Abandoned: the work is to be let go of.
+
+        """
+        while seconds > 0:
+            await self._poll()
+            await super().rest(min(seconds, POLL_S))
+            seconds -= POLL_S
+
+    def go_on(self) -> None:
+        """Read on: the wait is over."""
+        super().go_on()
+        self.progress.moved()
+        if self.reader is not None:
+            self.reader.resume(*(self.reader.assignment() - self.held - self.unplaced))
+
+    async def _poll(self) -> None:
+        """Tell the client that we are alive; it answers nothing, for all is paused."""
+        # During a rebalance it would not return before the rebalance is over.
+        if self.reader is None or self.let_go.is_set() or not self.reader.assignment():
+            return
+        self.reader.pause(*self.reader.assignment())
+        with contextlib.suppress(KafkaError):
+            if await self.reader.getmany(timeout_ms=0):
+                raise AssertionError("a paused partition was read")
+
+    async def _listen(self, records: Sequence[Record]) -> None:
+        """Receive one batch; they come strictly one after another."""
+        runs = runs_of(records)
         async with self.in_flight:
-            if self.halted:
-                await self.ending.wait()
-            if self.ending.is_set():
+            if self.halted or self.ending.is_set():
+                self._go_back({run.position: run.records[0].offset for run in runs})
                 return
+            self.progress.took(runs)
             try:
-                ends, told = await self.process(records)
-                await self._commit(reader, ends)
-                self._hold(reader, told)
-                self._measure(reader, ends, runs_of(records))
-            except Abandoned:
-                return
+                async for ends, held in self.process(runs):
+                    if await self._commit(ends):
+                        self.progress.committed(ends, runs)
+                    self.held |= self._go_back(held)
+            except Abandoned as error:
+                self.telemetry.log.warning("let go of a batch: %s", error)
             except Exception as error:
                 # The framework would go on, and the next commit would cover this batch.
                 self.halt(f"{error!r} escaped the handling of a batch")
-        # The framework keeps a reference to the message: let go of the batch at least.
-        message.body, message.raw_message = [], records[:1]
 
-    async def _commit(self, reader: AIOKafkaConsumer, ends: dict[Position, int]) -> None:
-        owned = reader.assignment()
+    async def _commit(self, ends: Mapping[Position, int]) -> bool:
+        assert self.reader is not None
+        owned = self.reader.assignment()
+        ours = {position: end for position, end in ends.items() if position in owned}
         try:
-            await reader.commit({where: end for where, end in ends.items() if where in owned})
+            async with asyncio.timeout(COMMIT_S):
+                if not ours:
+                    raise IllegalStateError("none of the partitions is assigned")
+                await self.reader.commit(ours)
         except (CommitFailedError, IllegalStateError) as error:
             # Fenced by a rebalance: the new owner handles the batch again, under the same ids.
             self.telemetry.log.warning("not committed, another member owns it now: %r", error)
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             # The work is done and safe; the next commit covers this one.
             self.telemetry.log.warning("commit postponed: %r", error)
+        else:
+            self.telemetry.count("commits", self.group)
+            return True
+        return False
 
-    def _hold(self, reader: AIOKafkaConsumer, told: Told) -> None:
-        for position, offset in told.held.items():
-            if position in reader.assignment():
-                reader.seek(position, offset)
-                reader.pause(position)
-                self.held.add(position)
+    def _go_back(self, offsets: Mapping[Position, int]) -> set[Position]:
+        """Read no further for now, and then from these offsets on; returns what is still ours."""
+        assert self.reader is not None
+        ours: set[Position] = offsets.keys() & self.reader.assignment()
+        for position in ours:
+            self.reader.seek(position, offsets[position])
+            self.reader.pause(position)
+        return ours
 
-    def _measure(
-        self, reader: AIOKafkaConsumer, ends: dict[Position, int], runs: Sequence[Run]
-    ) -> None:
-        for position, end in ends.items():
-            high = reader.highwater(position) if position in reader.assignment() else None
-            if high is not None:
-                self.lag[position] = max(0, high - end)
-        behind = [r.records[-1].timestamp / 1000 for r in runs if self.lag.get(r.position)]
-        age = wall_clock().timestamp() - min(behind) if behind else 0.0
-        self.telemetry.gauge("lag", self.group, sum(self.lag.values()))
-        self.telemetry.gauge("oldest_age_seconds", self.group, max(0.0, age))
-
-    async def _resume(self, reader_now: Callable[[], AIOKafkaConsumer | None]) -> None:
+    async def _resume(self) -> None:
         """Let held partitions try again, a few times a second."""
         while True:
             await asyncio.sleep(HOLD_S)
-            reader = reader_now()
-            if reader is None or not self.held:
-                continue
             ripe = {position for position in tuple(self.held) if await self._is_ripe(position)}
+            if not ripe:
+                continue
             async with self.in_flight:
-                reader.resume(*(ripe & self.held & reader.assignment()))
+                assert self.reader is not None
+                self.reader.resume(*(ripe & self.held & self.reader.assignment()))
                 self.held -= ripe
 
     async def _is_ripe(self, position: Position) -> bool:
@@ -199,49 +240,27 @@ class Consumer(Handling):
             # The handler that reads it again knows how to wait, and says so.
             return True
 
-
-class _Rebalance(ConsumerRebalanceListener):
-    """Lets the batch in flight finish before partitions go, and positions those that come."""
-
-    def __init__(self, owner: Consumer, reader_now: Callable[[], AIOKafkaConsumer | None]) -> None:
-        self.owner, self.reader_now = owner, reader_now
-
-    async def on_partitions_revoked(self, revoked: Any) -> None:
-        """Wait for the batch in flight."""
-        try:
-            async with asyncio.timeout(DRAIN_S), self.owner.in_flight:
-                self.owner.held.clear()
-                self.owner.lag.clear()
-        except TimeoutError:
-            self.owner.telemetry.log.warning("a batch did not finish before its partitions went")
-
-    async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Seek where the service knows better than the committed offset."""
-        reader = self.reader_now()
-        for hook in self.owner.positioning:
+    async def _watch(self) -> None:
+        """Measure progress, also while nothing is handled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self.halted or self.waiting:
+                self.progress.moved()
             try:
-                offsets = await self.owner.patiently(partial(hook, frozenset(assigned)))
-            except Abandoned:
-                return
-            except Exception as error:
-                # The client would only log it, and read from where it should not.
-                self.owner.halt(f"{error!r} while partitions were taken over")
-                return
-            for position, offset in offsets.items():
-                assert reader is not None
-                reader.seek(position, offset)
+                async with asyncio.timeout(LOOK_S):
+                    await self._look()
+            except (KafkaError, TimeoutError):
+                # Kafka is away, or the group is on the move: no reason to die.
+                self.progress.moved()
 
-
-async def _keep_raw(records: Sequence[Record], original: Any) -> Any:
-    """Parse an empty stand-in, so that no header and no body can break it; keep the records."""
-    message = await original((replace(records[0], key=None, value=b"", headers=()),))
-    message.raw_message = records
-    return message
+    async def _look(self) -> None:
+        reader, progress = self.reader, self.progress
+        assert reader is not None
+        for position in progress.positions - progress.done.keys():
+            progress.done.setdefault(position, await reader.position(position))
+        ends = await reader.end_offsets(list(progress.positions))
+        progress.look(ends, self.held | self.unplaced)
 
 
 async def _always(_: Position) -> bool:
     return True
-
-
-async def _as_is(message: Any) -> Any:
-    return message

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import re
 import time
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
-
-from aiokafka.errors import KafkaError
+from itertools import chain
+from typing import Any
 
 from contracts import DataTopic, Event, Topic
-from shared.errors import Transient
 from shared.kafka.deadletters import dead_letter
+from shared.kafka.ledger import DEATHS, CrashLedger
+from shared.kafka.limit import IN_A_ROW, ParkedLimit
 from shared.kafka.message import (
     Batch,
     BatchHandler,
@@ -24,35 +23,29 @@ from shared.kafka.message import (
     Message,
     Parked,
     Position,
-    Record,
     Run,
     Told,
-    runs_of,
 )
 from shared.kafka.names import Names
+from shared.kafka.patience import Abandoned, Patience
 from shared.kafka.producer import Publisher, Unpublishable
 from shared.kafka.telling import message_of
 from shared.kafka.tracing import Spans
 from shared.telemetry import Telemetry
 
 TRIES = 3
-LONGEST_PAUSE_S = 5.0
-PARKED_IN_A_ROW = 1000
 
-T = TypeVar("T")
+Offsets = dict[Position, int]
 Settle = Callable[[Sequence[Run]], Awaitable[Told]]
 
 
-class Abandoned(Exception):
-    """The service ends while the world was not ready; nothing of the batch is committed."""
-
-
-class Handling:
+class Handling(Patience):
     """Routes records to handlers and takes every one of them to its end.
 
     ValueError parks a record now, a transient error repeats the work for as long as it takes,
-    any other error is tried three times and then parks. When many records in a row were parked,
-    the code must be wrong and not the data: `halted` says so and the consumer stops.
+    any other error is tried three times and then parks. So does a record at which the process
+    has died, start after start. When too much is parked, the code must be wrong and not the
+    data: `halted` says so and the consumer stops.
 
     Args:
         telemetry: of the service; its name is also the source of what is told.
@@ -60,6 +53,8 @@ class Handling:
         names: real topic names.
         publisher: takes what handlers tell.
         transient: further exceptions that mean "the world, not the message".
+        ledger: knows at which records the process has died.
+        parked_limit: so many parked in a row are too many.
 
     """
 
@@ -71,15 +66,13 @@ class Handling:
         names: Names,
         publisher: Publisher,
         transient: tuple[type[Exception], ...] = (),
+        ledger: CrashLedger | None = None,
+        parked_limit: int = IN_A_ROW,
     ) -> None:
-        self.telemetry, self.group, self.names, self.publisher = telemetry, group, names, publisher
-        self.transient: tuple[type[Exception], ...]
-        self.transient = (Transient, ConnectionError, TimeoutError, KafkaError, *transient)
-        self.waiting: str | None = None
-        self.halted: str | None = None
-        self.ending = asyncio.Event()
+        super().__init__(telemetry, group, transient, ledger or CrashLedger())
+        self.names, self.publisher = names, publisher
+        self.limit = ParkedLimit(parked_limit)
         self.routes: list[tuple[re.Pattern[str], Settle]] = []
-        self._parked_in_a_row = 0
 
     def on(self, topic: Topic[Any], handler: Handler, **dependencies: Any) -> None:
         """Hear a control-plane topic, one validated event at a time."""
@@ -92,61 +85,44 @@ class Handling:
         settle = partial(self._batch, topic, pattern, partial(handler, **dependencies))
         self.routes.append((pattern, settle))
 
-    async def process(self, records: Sequence[Record]) -> tuple[dict[Position, int], Told]:
+    async def process(self, runs: Sequence[Run]) -> AsyncIterator[tuple[Offsets, Offsets]]:
         """Take records to their end: told, acknowledged, effects done.
 
         Args:
-            records: of any topics heard, in log order within each partition.
+            runs: of any topics heard.
 
-        Returns:
-            The offsets to commit, and what was told.
+        Yields:
+            The offsets to commit, and those of them that are held, to be read again from there.
+            Once for all records, unless one of them may have ended the process before.
 
         Raises:
-            Abandoned: the service ends before the world was ready.
+            Abandoned: the records were let go of before the world was ready.
 
         """
-        started = time.monotonic()
-        told, runs = Told(), runs_of(records)
+        held: Offsets = {}
+        for step in self.ledger.steps(self.group, runs):
+            if any(run.position in held for run in step):
+                continue
+            async with self.ledger.flight(self.group, step):
+                told = await self._take(step)
+            held |= told.held
+            yield {run.position: run.end for run in step} | told.held, told.held
+
+    async def _take(self, runs: Sequence[Run]) -> Told:
+        started, told = time.monotonic(), Told()
+        records = chain.from_iterable(run.records for run in runs)
         with Spans(self.telemetry.service, records) as spans:
-            for settle, group in self._by_route(runs):
-                told.add(await self._settle(settle, group))
+            if self.ledger.doomed(self.group, runs):
+                reason = f"the process died over it at {DEATHS} starts in a row"
+                told.parked.append(Parked(runs[0].records[0], "crash", reason))
+            else:
+                for settle, group in self._by_route(runs):
+                    told.add(await self._settle(settle, group))
             await self._publish(told, spans)
             for effect in told.after:
                 await self.patiently(effect)
-        self._account(records, told, time.monotonic() - started)
-        return {run.position: run.end for run in runs} | told.held, told
-
-    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Repeat the work until the world lets it succeed, with growing, jittered pauses.
-
-        Raises:
-            Abandoned: the service ends first.
-
-        """
-        pause = 0.05
-        try:
-            while True:
-                try:
-                    return await work()
-                except self.transient as error:
-                    self._wait_for(error)
-                    await self._pause(pause * random.uniform(0.5, 1.5))
-                    pause = min(2 * pause, LONGEST_PAUSE_S)
-        finally:
-            self._wait_for(None)
-
-    def halt(self, reason: str) -> None:
-        """Handle nothing more until the service is started again; what is read stays unread."""
-        self.halted = f"halted: {reason}. Fix it, restart the service."
-        self.telemetry.log.critical("%s %s", self.group, self.halted, exc_info=True)
-        self.telemetry.gauge("halted", self.group, 1)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self.ending.wait(), seconds)
-        except TimeoutError:
-            return
-        raise Abandoned(self.waiting or "ending")
+        self._account(_settled(runs, told), told, time.monotonic() - started)
+        return told
 
     async def _settle(self, settle: Settle, runs: Sequence[Run]) -> Told:
         """Handle a group; where that fails, find the record that is to blame."""
@@ -168,9 +144,16 @@ class Handling:
         if len(alone) == 1:
             return Told(parked=[Parked(alone[0].records[0], fault, reason)])
         told = Told()
+        in_vain = True
         for one in alone:
-            if one.end <= told.held.get(one.position, one.end):
-                told.add(await self._settle(settle, [one]))
+            if one.end > told.held.get(one.position, one.end):
+                continue
+            if in_vain and self.limit.reached(len(told.parked)):
+                told.held[one.position] = one.records[0].offset
+                continue
+            answer = await self._settle(settle, [one])
+            in_vain = in_vain and bool(answer.parked)
+            told.add(answer)
         return told
 
     async def _publish(self, told: Told, spans: Spans) -> None:
@@ -223,28 +206,18 @@ class Handling:
             if pattern.fullmatch(name)
         ]
 
-    def _wait_for(self, error: Exception | None) -> None:
-        reason = f"waiting: {error!s}" if error is not None else None
-        if reason is not None:
-            self.telemetry.count("retries", "transient")
-            if self.waiting is None:
-                self.telemetry.log.warning("%s is %s (%r)", self.group, reason, error)
-        self.waiting = reason
-        self.telemetry.gauge("waiting", self.group, reason is not None)
-
-    def _account(self, records: Sequence[Record], told: Told, seconds: float) -> None:
+    def _account(self, records: int, told: Told, seconds: float) -> None:
         told_in_all = len(told.messages) + sum(map(len, told.blocks)) + len(told.events)
-        self.telemetry.count("records_consumed", self.group, len(records))
+        self.telemetry.count("records_consumed", self.group, records)
         self.telemetry.count("records_published", self.group, told_in_all)
         self.telemetry.observe("batch_seconds", self.group, seconds)
         if told.parked:
             self._account_parked(told.parked)
-        in_vain = len(told.parked) == len(records)
-        self._parked_in_a_row = self._parked_in_a_row + len(records) if in_vain else 0
-        if self._parked_in_a_row >= PARKED_IN_A_ROW:
+        too_many = self.limit.judge(records, told.parked)
+        if too_many and not self.halted:
             self.halt(
-                f"{self._parked_in_a_row} records parked in a row, so the code is wrong, not the "
-                f"data; last: {told.parked[-1].reason[:200]}"
+                f"{too_many}, so the code is wrong, not the data; "
+                f"last: {told.parked[-1].reason[:200] if told.parked else 'none'}"
             )
 
     def _account_parked(self, parked: Sequence[Parked]) -> None:
@@ -255,3 +228,13 @@ class Handling:
         self.telemetry.log.warning(
             "parked %d, the first: %s", len(parked), first.reason[:300], extra={"fields": place}
         )
+
+
+def _settled(runs: Sequence[Run], told: Told) -> int:
+    """Count the records that will not be read again."""
+    return sum(
+        bisect_left(run.records, told.held[run.position], key=lambda record: record.offset)
+        if run.position in told.held
+        else len(run.records)
+        for run in runs
+    )

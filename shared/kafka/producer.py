@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -19,9 +21,10 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from shared.errors import Transient
 from shared.kafka.message import Block, Message
 from shared.kafka.partitions import partitions_of
+from shared.telemetry import Telemetry
 
 MAX_BATCH = 1_000_000
-DEADLINE_S = 30.0
+DEADLINE_S, STOP_S = 30.0, 5.0
 
 
 class Unpublishable(ValueError):
@@ -48,12 +51,27 @@ class Publisher(Protocol):
 
 
 class Producer:
-    """Publishes to Kafka with acks=all, idempotence and zstd."""
+    """Publishes to Kafka with acks=all, idempotence and zstd.
 
-    def __init__(self, kafka: str) -> None:
-        self.kafka = kafka
+    What is not acknowledged in time, or was fenced, or is out of sequence, may be in the log or
+    not: the client that sent it is discarded, and whoever publishes the same ids again gets a new
+    one. That cures a partition that had no leader for long and also, after some turns, a broker
+    that has lost its disk and hands out producer ids that are in use.
+
+    Args:
+        kafka: bootstrap address.
+        telemetry: counts the clients that were discarded.
+        deadline_s: seconds until what is published must be acknowledged.
+
+    """
+
+    def __init__(
+        self, kafka: str, telemetry: Telemetry | None = None, deadline_s: float = DEADLINE_S
+    ) -> None:
+        self.kafka, self.telemetry, self.deadline_s = kafka, telemetry, deadline_s
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._discarding: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect."""
@@ -68,7 +86,11 @@ class Producer:
                 max_batch_size=MAX_BATCH,
                 metadata_max_age_ms=30_000,
             )
-            await producer.start()
+            try:
+                await producer.start()
+            except BaseException:
+                self._discard(producer)
+                raise
             self._producer = producer
 
     async def stop(self) -> None:
@@ -76,8 +98,10 @@ class Producer:
         producer, self._producer = self._producer, None
         if producer is not None:
             try:
-                await asyncio.wait_for(producer.stop(), 5)
+                async with asyncio.timeout(STOP_S):
+                    await producer.stop()
             except TimeoutError as error:
+                self._discard(producer)
                 raise Transient("Kafka did not answer while the producer stopped") from error
 
     def unready(self) -> str | None:
@@ -89,14 +113,14 @@ class Producer:
         if not messages and not blocks:
             return
         try:
-            await asyncio.wait_for(self._send(messages, blocks), DEADLINE_S)
+            async with asyncio.timeout(self.deadline_s):
+                await self._send(messages, blocks)
         except Unpublishable:
             # The refused batch leaves a hole in the sequence numbers.
-            await self._abandon()
+            self._rebuild("unpublishable")
             raise
         except (OutOfOrderSequenceNumber, ProducerFenced, TimeoutError) as error:
-            # This producer may never recover; a new one, and the same ids again, always does.
-            await self._abandon()
+            self._rebuild(type(error).__name__)
             raise Transient(f"Kafka has not acknowledged: {error!r}") from error
         except KafkaError as error:
             raise Transient(f"Kafka has not acknowledged: {error!r}") from error
@@ -110,16 +134,23 @@ class Producer:
             for block in (*_blocks(messages), *blocks)
             for part in _placed(block, await producer.partitions_for(block.topic))
         ]
-        sent = [
-            (part, await producer.send_batch(batch, part.topic, partition=part.partition))
-            for block in placed
-            for part, batch in _batches(producer, block)
-        ]
-        for part, ack in sent:
-            try:
-                await ack
-            except MessageSizeTooLargeError as error:
-                await self._one_by_one(producer, part, error)
+        sent = []
+        try:
+            for block in placed:
+                for part, batch in _batches(producer, block):
+                    where = {"topic": part.topic, "partition": part.partition}
+                    sent.append((part, await producer.send_batch(batch, **where)))
+            if sent:
+                await asyncio.wait([ack for _, ack in sent])
+        finally:
+            # What is given up must not keep its client from being closed.
+            for _, ack in sent:
+                ack.cancel()
+        refusals = [(part, error) for part, ack in sent if (error := ack.exception())]
+        for part, error in refusals:
+            if not isinstance(error, MessageSizeTooLargeError):
+                raise error
+            await self._one_by_one(producer, part, error)
 
     async def _one_by_one(self, producer: AIOKafkaProducer, block: Block, error: Exception) -> None:
         """Find the record that is too large among those of a refused batch."""
@@ -132,10 +163,18 @@ class Producer:
             except MessageSizeTooLargeError as again:
                 raise Unpublishable(_message(one, 0)) from again
 
-    async def _abandon(self) -> None:
+    def _rebuild(self, why: str) -> None:
+        """Give up the client; the next call makes a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            asyncio.get_running_loop().create_task(_quietly(producer))
+            if self.telemetry is not None:
+                self.telemetry.count("producer_rebuilds", why)
+            self._discard(producer)
+
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        task = asyncio.get_running_loop().create_task(_closed(producer))
+        self._discarding.add(task)
+        task.add_done_callback(self._discarding.discard)
 
 
 def _blocks(messages: Sequence[Message]) -> list[Block]:
@@ -167,6 +206,8 @@ def _placed(block: Block, partitions: set[int]) -> list[Block]:
         rows: dict[int, list[int]] = defaultdict(list)
         for row, partition in enumerate(partitions_of(block.keys, sorted(partitions))):
             rows[partition].append(row)
+        if len(rows) == 1:
+            return [replace(block, partition=partition) for partition in rows]
         return [block.rows(index, partition) for partition, index in rows.items()]
     if block.partition not in partitions:
         raise Transient(
@@ -195,6 +236,9 @@ def _message(block: Block, row: int) -> Message:
     return Message(block.topic, *columns)
 
 
-async def _quietly(producer: AIOKafkaProducer) -> None:
-    """Close a producer that is given up; it may hang for ever, and nobody waits for it."""
-    await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=60)
+async def _closed(producer: AIOKafkaProducer) -> None:
+    """Close a client without sending what is left: others have sent it, or will."""
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(STOP_S):
+            # Without a connection nothing in flight keeps it from stopping.
+            await asyncio.gather(producer.stop(), producer.client.close())

@@ -70,6 +70,11 @@ class Table(Generic[E]):
             return f"no longer following {self.name}: {self._following.exception()!r}"
         return None
 
+    def dead(self) -> str | None:
+        """Say that it follows no longer; what it holds grows old."""
+        ended = self._following is not None and self._following.done()
+        return self.unready() if ended else None
+
     async def _follow(self) -> None:
         while True:
             try:

@@ -104,6 +104,11 @@ class Timer:
             return f"the timer has ended: {self._running.exception()!r}"
         return self.trouble
 
+    def dead(self) -> str | None:
+        """Say that it has ended, and will not ask again."""
+        ended = self._running is not None and self._running.done()
+        return self.unready() if ended else None
+
     async def once(self) -> None:
         """Do one round."""
         told = await self.ask()

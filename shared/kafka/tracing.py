@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextvars import Token
 from dataclasses import replace
 from typing import Self
@@ -41,7 +41,7 @@ class Spans:
     background tasks that a handler starts go on with it.
     """
 
-    def __init__(self, service: str, records: Sequence[Record]) -> None:
+    def __init__(self, service: str, records: Iterable[Record]) -> None:
         self.service, self.records = service, records
         self._parents: dict[int, bytes] = {}
         self._spans: dict[int, trace.Span] = {}

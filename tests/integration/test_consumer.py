@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import os
+import signal
+import sys
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from contracts.data import EVENTS, EVENTS_VALIDATED
 from deploy.local.stack import infrastructure
-from shared.kafka import Block, Consumer, Message, Producer, Told
+from shared.errors import Transient
+from shared.kafka import Block, Consumer, Message, Position, Producer, Told
 from shared.kafka.names import data_topics, ensure
 from tests.doubles import telemetry
 
@@ -44,11 +47,11 @@ async def read(kafka, topic):
 
 
 @contextlib.asynccontextmanager
-async def echoing(kafka, names, *, instance=None, handle=None, seen=None):
+async def echoing(kafka, names, *, handle=None, seen=None, **options):
     publisher = Producer(kafka)
     await publisher.start()
     consumer = Consumer(
-        telemetry(), "echo", kafka=kafka, names=names, publisher=publisher, instance=instance
+        telemetry(), "echo", kafka=kafka, names=names, publisher=publisher, **options
     )
 
     async def echo(batch):
@@ -140,6 +143,112 @@ async def test_two_members_share_and_a_leaving_one_loses_and_doubles_nothing(kaf
         await publish(values[2000:])
         seen = await out(kafka, names, len(values))
     assert sorted(seen) == sorted(values)
+
+
+async def test_a_wait_longer_than_the_poll_interval_and_the_drain_keeps_the_membership(
+    kafka, names, publish
+):
+    values = [b"%d" % number for number in range(100)]
+    topic, back, batches = names.data(EVENTS, "m"), asyncio.Event(), []
+    held = Position(topic, 0)
+
+    async def handle(batch):
+        if not back.is_set():
+            raise Transient("redis is away")
+        batches.append([record.value for record in batch.records])
+        return Told()
+
+    async def unripe(_):
+        return False
+
+    async with echoing(kafka, names, handle=handle, poll_s=4, drain_s=1) as consumer:
+        consumer.on_held(unripe)
+        await until(lambda: consumer.progress.positions)
+        joined = consumer.reader._coordinator.generation
+        consumer.held.add(held)
+        consumer.reader.pause(held)
+        await publish(values)
+        await until(lambda: consumer.waiting)
+        assert "redis is away" in consumer.unready()
+        assert consumer.dead() is None
+        deadline = asyncio.get_running_loop().time() + 6
+        await until(lambda: asyncio.get_running_loop().time() > deadline)
+        assert consumer.reader.paused() == consumer.reader.assignment()
+        back.set()
+        expected = {r.value for r in await read(kafka, topic) if r.partition != held.partition}
+        await until(lambda: {v for batch in batches for v in batch} == expected)
+        assert consumer.reader._coordinator.generation == joined
+        assert consumer.reader.paused() == {held}
+    handled = [value for batch in batches for value in batch]
+    assert len(handled) == len(expected)
+
+
+async def test_a_rebalance_takes_a_batch_that_waits_away_at_once(kafka, names, publish):
+    values = [b"%d" % number for number in range(200)]
+    back, first, second = asyncio.Event(), [], []
+
+    async def handle(batch):
+        if not back.is_set():
+            raise Transient("redis is away")
+        first.extend(record.value for record in batch.records)
+        return Told()
+
+    async with echoing(kafka, names, handle=handle, drain_s=60) as waiting:
+        await publish(values)
+        await until(lambda: waiting.waiting)
+        async with echoing(kafka, names, seen=second):
+            await until(lambda: len(second) > 20, 15)
+            await until(lambda: waiting.waiting)
+            back.set()
+            await until(lambda: set(first) | set(second) == set(values))
+
+
+async def test_a_record_that_ends_the_process_is_skipped_and_no_other(
+    kafka, names, publish, tmp_path
+):
+    values = [b"%d" % number for number in range(300)]
+    await publish([*values[:150], b"deadly", *values[150:]])
+    options = [kafka, names.prefix, str(tmp_path)]
+    codes = []
+    while len(codes) < 6 and 0 not in codes:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.integration.crashing", *options
+        )
+        codes.append(await asyncio.wait_for(process.wait(), 60))
+    assert codes == [-signal.SIGABRT] * 3 + [0]
+    (letter,) = await read(kafka, names.data(EVENTS, "m") + ".dlq")
+    assert letter.value == b"deadly"
+    assert dict(letter.headers)["dlq-class"] == b"crash"
+    assert set(await out(kafka, names)) == set(values)
+
+
+async def test_a_broker_that_never_acknowledges_costs_a_client_and_no_record(tmp_path, names):
+    with infrastructure(tmp_path) as running:
+        address, topic = running.kafka.address, names.data(EVENTS, "m")
+        await ensure(address, data_topics(names, "m", 1, 1))
+        producer = Producer(address, deadline_s=2)
+        await producer.publish([Message(topic, b"k", b"before")])
+        os.kill(running.kafka.pid, signal.SIGSTOP)
+        try:
+            for _ in range(2):
+                with pytest.raises(Transient, match="not acknowledged"):
+                    await producer.publish([Message(topic, b"k", b"lost?")])
+            async with asyncio.timeout(15):
+                frozen = Producer(address, deadline_s=2)
+                with pytest.raises(Transient):
+                    await frozen.publish([Message(topic, b"k", b"never")])
+                await frozen.stop()
+        finally:
+            os.kill(running.kafka.pid, signal.SIGCONT)
+
+        async def through():
+            with contextlib.suppress(Transient):
+                await producer.publish([Message(topic, b"k", b"after")])
+                return True
+
+        await until(through)
+        await producer.stop()
+        assert {b"before", b"after"} <= {r.value for r in await read(address, topic)}
 
 
 async def test_what_is_too_large_for_kafka_is_parked_and_the_rest_goes_on(kafka, names, publish):

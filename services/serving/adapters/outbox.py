@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from shared.kafka import Block, Names, Publisher
 from shared.kafka.producer import Unpublishable
 from shared.telemetry import Telemetry
 
-LINGER_S = 0.02
+LINGER_S = 0.1
 AT_ONCE = 500
 LONGEST_PAUSE_S = 2.0
 STOP_S = 10.0
@@ -64,7 +65,7 @@ class KafkaOutbox:
         self._rows = 0
         self._trouble: str | None = None
         self._ending = False
-        self._there = asyncio.Event()
+        self._there, self._urgent = asyncio.Event(), asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     def put(self, inferred: Inferred) -> None:
@@ -75,6 +76,7 @@ class KafkaOutbox:
         """Take the predictions of a request and wait until Kafka has them."""
         acknowledged = asyncio.get_running_loop().create_future()
         self._take(Waiting(inferred, acknowledged))
+        self._urgent.set()
         try:
             await asyncio.wait_for(acknowledged, self.ack_s)
         except TimeoutError as error:
@@ -92,6 +94,7 @@ class KafkaOutbox:
         running, self._running = self._running, None
         self._ending = True
         self._there.set()
+        self._urgent.set()
         if running is not None:
             await asyncio.wait([running], timeout=STOP_S)
             running.cancel()
@@ -117,12 +120,18 @@ class KafkaOutbox:
     async def _run(self) -> None:
         while not self._ending or self._queue:
             await self._there.wait()
-            if not self._ending:
-                await asyncio.sleep(LINGER_S)
+            await self._linger()
             while self._queue:
                 await self._publish(self._queue[:AT_ONCE])
             if not self._ending:
                 self._there.clear()
+
+    async def _linger(self) -> None:
+        """Let predictions gather, for a batch costs more than what is in it; unless one waits."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._urgent.wait(), LINGER_S)
+        if not self._ending:
+            self._urgent.clear()
 
     async def _publish(self, batch: list[Waiting]) -> None:
         """Publish the head of the queue, as often as it takes; what is too large goes alone."""

@@ -67,8 +67,17 @@ def test_a_row_of_anything_but_as_many_numbers_is_refused(pair, row):
 
 def test_a_text_that_lightgbm_refuses_is_refused_with_its_words(capfd):
     with pytest.raises(ValueError, match="LightGBM: Model file doesn't specify the number of"):
-        Booster("no model")
+        Booster("no model\nend of trees\n")
     capfd.readouterr()
+
+
+def test_a_text_that_was_cut_is_refused_before_lightgbm_reads_past_its_end():
+    text = trained(KINDS["single_tree"], rows=500)[0].model_to_string()
+    for share in (0.0, 0.3, 0.6, 0.9):
+        with pytest.raises(ValueError, match="cut off"):
+            Booster(text[: int(share * text.index("\nend of parameters"))])
+    head, _, tail = text.partition("\nparameters:")
+    assert Booster(head + tail.partition("end of parameters\n")[2]).features == 8
 
 
 def test_the_librarys_memory_goes_with_the_last_reference(monkeypatch):

@@ -10,7 +10,8 @@ from contracts.data import EVENTS
 from contracts.training import TRAINING_REQUESTED, TrainingRequested
 from shared.errors import Transient
 from shared.kafka import Block, Consumer, Message, Parked, Position, Told
-from shared.kafka.handling import PARKED_IN_A_ROW, Abandoned
+from shared.kafka.limit import IN_A_ROW
+from shared.kafka.patience import Abandoned
 from shared.kafka.producer import Unpublishable
 from tests.doubles import MemoryKafka, telemetry
 
@@ -145,7 +146,7 @@ async def test_an_outage_is_waited_out_and_parks_nothing(kafka, consumer):
 
 async def test_the_end_of_the_service_abandons_a_batch_that_waits(kafka, consumer):
     async def handle(batch):
-        consumer.ending.set()
+        consumer.end()
         raise Transient("redis is away")
 
     consumer.on_data(EVENTS, handle)
@@ -248,8 +249,23 @@ async def test_too_many_parked_in_a_row_halt_the_consumer(kafka, consumer):
         return Told(parked=[Parked(record, "poison", "all bad") for record in batch.records])
 
     consumer.on_data(EVENTS, handle)
-    for _ in range(PARKED_IN_A_ROW):
+    for _ in range(IN_A_ROW):
         kafka.append(TOPIC, b"x")
     await kafka.settle()
     assert consumer.halted is not None
     assert "all bad" in consumer.halted
+
+
+async def test_what_fails_alone_stops_at_the_limit_and_leaves_the_rest_unread(kafka, consumer):
+    async def handle(batch):
+        raise ValueError("a bad deploy")
+
+    consumer.on_data(EVENTS, handle)
+    consumer.limit.in_a_row = 50
+    for _ in range(200):
+        kafka.append(TOPIC, b"x")
+    await kafka.settle()
+    assert "50 records parked in a row" in (consumer.halted or "")
+    assert len(kafka.records(TOPIC + ".dlq")) == 50
+    ((_, committed),) = kafka._consumers
+    assert committed[Position(TOPIC, 0)] == 50

@@ -1,4 +1,4 @@
-"""What may be asked over HTTP; the Open Inference Protocol will stand beside it."""
+"""GET /models: who decides, and what is wrong."""
 
 from __future__ import annotations
 

@@ -1,0 +1,176 @@
+"""Answers requests for inference; what the release decides is published."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.serving.domain.features import Row
+from services.serving.domain.inferred import Inferred
+from services.serving.domain.predictions import Header
+from services.serving.domain.replies import Score
+from services.serving.domain.requests import Asked
+from services.serving.domain.timeline import Plan
+from services.serving.inference.served import Opened, Served
+from services.serving.ports import Library, Outbox, Releases, Unknown, Unusable
+from shared.clock import Clock
+from shared.errors import Transient
+
+OPEN_S = 5.0
+
+
+class Inference:
+    """Answers what may be asked of models.
+
+    Args:
+        releases: who decides each model.
+        library: holds the models' files.
+        outbox: takes the predictions to Kafka.
+        clock: tells which plan is in force.
+        inline_us: scoring that takes longer happens off the event loop.
+
+    """
+
+    def __init__(
+        self,
+        releases: Releases,
+        library: Library,
+        outbox: Outbox,
+        clock: Clock,
+        inline_us: float,
+    ) -> None:
+        self.releases, self.library, self.outbox = releases, library, outbox
+        self.clock, self.inline_us = clock, inline_us
+        self._served: dict[str, Served] = {}
+
+    def served(self, model: str) -> Served:
+        """Find a model under the release that is known now.
+
+        Raises:
+            Unknown: no such model is declared, or it has no plan yet.
+
+        """
+        release, served = self.releases.get(model), self._served.get(model)
+        if release is None:
+            raise Unknown(f"there is no model {model!r}")
+        if served is None or served.release is not release:
+            served = self._served[model] = Served(release)
+        return served
+
+    async def ready(self, model: str, version: str | None) -> None:
+        """Return if requests for a model, or for one version of it, can be answered.
+
+        Raises:
+            Unknown: there is none.
+            Transient: not now.
+
+        """
+        served = self.served(model)
+        if version is not None:
+            await self._open(served, served.plan_of(version))
+        else:
+            await self._deciding(served, _ms(self.clock()))
+
+    async def infer(
+        self, served: Served, version: str | None, asked: Asked, headers: tuple[Header, ...] = ()
+    ) -> Inferred:
+        """Answer a request; without a version the release decides and the answer is published.
+
+        Raises:
+            Unknown: there is no such version.
+            Transient: no version can answer now, or the answer cannot be published.
+            ArithmeticError: the version answers with something that is no number.
+
+        """
+        while True:
+            now = self.clock()
+            opened = await self._chosen(served, version, _ms(now))
+            scores, choices = await self._scored(opened, served, asked.rows)
+            # A version that was withdrawn in the meantime must not decide.
+            if version is not None or self.releases.get(served.name) is served.release:
+                break
+            served = self.served(served.name)
+        inferred = Inferred(
+            served.name,
+            opened.plan.version,
+            opened.writer,
+            served.signature.names,
+            asked.id or f"{random.getrandbits(128):032x}",
+            now.isoformat(),
+            asked.rows,
+            scores,
+            choices,
+            asked.entity,
+            headers,
+        )
+        if version is None and asked.durable:
+            await self.outbox.keep(inferred)
+        elif version is None:
+            self.outbox.put(inferred)
+        return inferred
+
+    async def _chosen(self, served: Served, version: str | None, now_ms: float) -> Opened:
+        if version is not None:
+            return await self._open(served, served.plan_of(version))
+        return served.standing(now_ms) or await self._deciding(served, now_ms)
+
+    async def _deciding(self, served: Served, now_ms: float) -> Opened:
+        """Open what the plan in force names; what cannot be used leaves it to the one before."""
+        timeline, reason = served.release.timeline, ""
+        for plan in timeline.choices(timeline.in_force(now_ms)):
+            try:
+                opened = await self._usable(served, plan)
+            except Unusable as error:
+                reason = str(error)
+            else:
+                served.stands(opened, now_ms)
+                return opened
+        raise Transient(f"no version of {served.name} can be used: {reason}")
+
+    async def _open(self, served: Served, plan: Plan) -> Opened:
+        try:
+            return await self._usable(served, plan)
+        except Unusable as error:
+            raise Transient(f"version {plan.version} cannot be used: {error}") from error
+
+    async def _usable(self, served: Served, plan: Plan) -> Opened:
+        if plan.artifact is None:
+            return served.opened(plan, served.prior)
+        try:
+            async with asyncio.timeout(OPEN_S):
+                model = await self.library.open(plan.artifact, served.release.trial)
+        except TimeoutError as error:
+            raise Transient(f"version {plan.version} is being opened: try again") from error
+        return served.opened(plan, model)
+
+    async def _scored(
+        self, opened: Opened, served: Served, rows: Sequence[Row]
+    ) -> tuple[Sequence[Score], Sequence[int]]:
+        rule, scorer = served.release.rule, opened.scorer
+        if len(rows) == 1:
+            score = scorer.one(rows[0])
+            if not _finite(score):
+                raise _no_number(opened.plan)
+            return [score], [rule.choice(score)]
+        if len(rows) * scorer.model.row_us <= self.inline_us:
+            scores = scorer.many(rows)
+        else:
+            scores = await asyncio.to_thread(scorer.many, rows)
+        if not rule.usable(scores).all():
+            raise _no_number(opened.plan)
+        return scores.tolist(), rule.choices(scores)
+
+
+def _finite(score: Score) -> bool:
+    return math.isfinite(score) if isinstance(score, float) else all(map(math.isfinite, score))
+
+
+def _no_number(plan: Plan) -> ArithmeticError:
+    return ArithmeticError(f"version {plan.version} answers with something that is no number")
+
+
+def _ms(moment: datetime) -> float:
+    return moment.timestamp() * 1000

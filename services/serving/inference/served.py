@@ -1,0 +1,103 @@
+"""A model under one release: what follows from its declaration, and who decides now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.data import LARGEST, PREDICTIONS
+from contracts.declaration import Declaration
+from services.serving.domain.features import Feature
+from services.serving.domain.predictions import Writer
+from services.serving.domain.protocol import ModelMetadata
+from services.serving.domain.replies import Outputs
+from services.serving.domain.signature import Signature
+from services.serving.domain.timeline import Plan
+from services.serving.inference.scoring import Scorer
+from services.serving.ports import Release, Unknown
+from shared.models import Model, Prior
+
+PLATFORM = "lightgbm_text"
+STANDS_MS = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A version that can answer, and the plan under which it does."""
+
+    plan: Plan
+    scorer: Scorer
+    writer: Writer
+
+
+class Served:
+    """One model under one release: what is derived from it once, and who decides now."""
+
+    def __init__(self, release: Release) -> None:
+        self.release, self.name = release, release.declaration.name
+        self.signature = Signature(features_of(release.declaration))
+        self.outputs = Outputs(release.rule)
+        self.prior = Prior(release.declaration.spec.prior or 0.0)
+        self._standing: Opened | None = None
+        self._from = self._until = 0.0
+        self._opened: dict[str, Opened] = {}
+
+    def standing(self, now_ms: float) -> Opened | None:
+        """Name the version that decides now, if it was found within the last second."""
+        return self._standing if self._from <= now_ms < self._until else None
+
+    def stands(self, opened: Opened, now_ms: float) -> None:
+        """Keep in mind who decides: for a second, or until the next plan is in force."""
+        later = [time for time in self.release.timeline.times if time > now_ms]
+        self._from, self._until = now_ms, min([now_ms + STANDS_MS, *later[:1]])
+        self._standing = opened
+
+    def opened(self, plan: Plan, model: Model) -> Opened:
+        """Prepare, once, what predictions of this version under this plan have in common."""
+        known = self._opened.get(plan.plan_id)
+        if known is None or known.scorer.model is not model:
+            topic, rule = PREDICTIONS.name(self.name), self.release.rule
+            writer = Writer.of(topic, self.name, plan.version, plan.plan_id, rule.answers)
+            known = Opened(plan, Scorer(model, self.signature.names), writer)
+            self._opened[plan.plan_id] = known
+        return known
+
+    def metadata(self, version: str | None) -> ModelMetadata:
+        """Describe the model, or one version of it.
+
+        Raises:
+            Unknown: there is no such version.
+
+        """
+        plans = self.release.timeline.plans
+        versions = list(dict.fromkeys(plan.version for plan in plans))
+        if version is not None:
+            versions = [self.plan_of(version).version]
+        inputs, outputs = self.signature.inputs(), self.outputs.metadata
+        return ModelMetadata(self.name, versions, PLATFORM, inputs, outputs)
+
+    def plan_of(self, version: str) -> Plan:
+        """Find the last plan of a version.
+
+        Raises:
+            Unknown: there is none.
+
+        """
+        for plan in reversed(self.release.timeline.plans):
+            if plan.version == version:
+                return plan
+        raise Unknown(f"model {self.name!r} has no version {version!r}")
+
+
+def features_of(declaration: Declaration) -> list[Feature]:
+    """Read the declared features; whole numbers have the bounds of the contract."""
+    return [
+        Feature(
+            name,
+            feature.type,
+            feature.min if feature.min is not None or feature.type != "int" else -LARGEST,
+            feature.max if feature.max is not None or feature.type != "int" else LARGEST,
+            frozenset(feature.categories) if feature.categories else None,
+            feature.nullable,
+        )
+        for name, feature in declaration.spec.features.items()
+    ]

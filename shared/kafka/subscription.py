@@ -1,0 +1,106 @@
+"""The framework's side of a consumer: batches of raw records, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from shared.kafka.message import Record
+
+Listen = Callable[[Sequence[Record]], Awaitable[None]]
+
+
+class Subscription:
+    """A batch subscriber that acknowledges nothing by itself and that no record can break.
+
+    Args:
+        kafka: bootstrap address.
+        group: real name of the consumer group.
+        pattern: of the topics.
+        listen: awaited with each batch; one at a time.
+        listener: told of partitions that go and come.
+        instance: stable name of this member.
+        max_records: largest batch.
+        poll_s: seconds without a poll until the member leaves its group.
+
+    """
+
+    def __init__(
+        self,
+        kafka: str,
+        group: str,
+        pattern: str,
+        listen: Listen,
+        listener: ConsumerRebalanceListener,
+        *,
+        instance: str | None,
+        max_records: int,
+        poll_s: float,
+    ) -> None:
+        self.listen = listen
+        self._broker = KafkaBroker(
+            kafka,
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            # A new model's topics are found at the next refresh.
+            metadata_max_age_ms=2000,
+            logger=None,
+            client_id=group,
+        )
+        self._subscriber = self._broker.subscriber(
+            pattern=f"^({pattern})$",
+            batch=True,
+            group_id=group,
+            group_instance_id=f"{group}.{instance}" if instance else None,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            # Round robin would tear the partitions of joined topics apart.
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            max_records=max_records,
+            batch_timeout_ms=50,
+            # Bounds only the wait for nothing: what comes is fetched at once.
+            fetch_max_wait_ms=100,
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=1000,
+            max_poll_interval_ms=int(1000 * poll_s),
+            listener=listener,
+            parser=_keep_raw,
+            decoder=_as_is,
+        )
+        self._subscriber(self._receive)
+
+    @property
+    def reader(self) -> AIOKafkaConsumer | None:
+        """The client underneath, while there is one."""
+        return self._subscriber.consumer
+
+    async def start(self) -> None:
+        """Join the group and begin to receive."""
+        await self._broker.start()
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        await self._broker.stop()
+
+    async def _receive(self, message: Any) -> None:
+        await self.listen(message.raw_message)
+        # The framework keeps a reference to the message: let go of the batch at least.
+        message.body, message.raw_message = [], message.raw_message[:1]
+
+
+async def _keep_raw(records: Sequence[Record], original: Any) -> Any:
+    """Parse an empty stand-in, so that no header and no body can break it; keep the records."""
+    message = await original((replace(records[0], key=None, value=b"", headers=()),))
+    message.raw_message = records
+    return message
+
+
+async def _as_is(message: Any) -> Any:
+    return message
