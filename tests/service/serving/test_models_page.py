@@ -1,7 +1,6 @@
 """GET /models."""
 
 import httpx
-from starlette.applications import Starlette
 
 from services.serving.app import assembled
 from services.serving.settings import Settings
@@ -17,7 +16,7 @@ async def test_it_shows_who_decides_and_what_is_wrong(tmp_path):
     broken = world.artifacts.put({"model.json": b"{}"})
     world.release(plan(2, "1.0.1", broken), lead_ms=0)
     await world.send(event(1))
-    transport = httpx.ASGITransport(Starlette(routes=world.routes))
+    transport = httpx.ASGITransport(world.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://serving") as client:
         page = (await client.get("/models")).json()["flight-delay"]
     assert page["champion"] == "1.0.1"
@@ -28,8 +27,8 @@ async def test_it_shows_who_decides_and_what_is_wrong(tmp_path):
 
 
 async def test_without_models_it_is_empty(tmp_path):
-    _, routes = assembled(Settings(state=tmp_path), telemetry(), publisher=MemoryKafka())
-    transport = httpx.ASGITransport(Starlette(routes=routes))
+    serving = assembled(Settings(state=tmp_path), telemetry(), publisher=MemoryKafka())
+    transport = httpx.ASGITransport(serving.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://serving") as client:
         assert (await client.get("/models")).json() == {}
     assert not Artifacts(tmp_path / "artifacts").root.exists()

@@ -22,9 +22,11 @@ from contracts.registry import (
     ReleaseChanged,
     VersionRef,
 )
+from services.serving.adapters.outbox import KafkaOutbox
 from services.serving.app import assembled
 from services.serving.settings import Settings
 from shared.artifacts import Artifacts
+from shared.clock import wall_clock
 from shared.kafka import Consumer, Record
 from tests.doubles import START_MS, MemoryKafka, telemetry
 
@@ -106,17 +108,21 @@ class World:
         partitions: int = 1,
         kafka: MemoryKafka | None = None,
         library: Any = None,
+        clock: Any = wall_clock,
         **settings: Any,
     ) -> None:
         self.kafka = kafka or MemoryKafka(partitions=partitions)
         self.artifacts = Artifacts(folder / "artifacts")
-        self.parts, self.routes = assembled(
+        serving = assembled(
             Settings(prefix=self.kafka.names.prefix, state=folder, **settings),
             telemetry("serving"),
             publisher=self.kafka,
             library=library,
+            clock=clock,
         )
+        self.parts, self.app, self.inference = serving.parts, serving.app, serving.inference
         self.consumer = next(part for part in self.parts if isinstance(part, Consumer))
+        self.outbox = next(part for part in self.parts if isinstance(part, KafkaOutbox))
         self.kafka.attach(*self.parts)
         self.history: list[PastPlan] = []
         self.revision = 0
