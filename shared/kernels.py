@@ -25,13 +25,6 @@ def warm_events() -> None:
     EventReader(EVERY_KIND).warm()
 
 
-def warm_partitions() -> None:
-    """Compile what places records by their keys."""
-    from shared.kafka.murmur2 import hashes
-
-    hashes([b"key"])
-
-
 class Kernels:
     """A part that loads compiled code from its cache, or compiles it.
 

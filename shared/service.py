@@ -22,6 +22,7 @@ from shared.telemetry import Telemetry, flush
 
 # From SIGTERM on; Docker kills after 10 s, Kubernetes after 30 s.
 GRACE_S = 8.0
+LONGEST_PAUSE_S = 0.5
 
 
 class Part(Protocol):
@@ -83,7 +84,7 @@ class Service:
                 self.telemetry.log.warning(self.trouble)
                 await self._stop(part)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, 3.0)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
         # Batches are columns: searching them for cycles finds none, and costs a tenth of the time.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)

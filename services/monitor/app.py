@@ -24,7 +24,17 @@ from services.monitor.handlers import (
 from services.monitor.ports import Detector, Log, Store
 from services.monitor.settings import Settings
 from shared.clock import Clock, wall_clock
-from shared.kafka import Consumer, Names, Position, Producer, Table, Teller, Timer, Topics
+from shared.kafka import (
+    Consumer,
+    CrashLedger,
+    Names,
+    Position,
+    Producer,
+    Table,
+    Teller,
+    Timer,
+    Topics,
+)
 from shared.kafka.fetch import Reader
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
@@ -55,10 +65,11 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
 
     """
     kafka, names, catalog = settings.kafka, Names(settings.prefix), Catalog()
-    publisher = doubles.get("publisher") or Producer(kafka)
+    publisher = doubles.get("publisher") or Producer(kafka, telemetry)
     log = doubles.get("log") or Reader(kafka)
     store = doubles.get("store") or _store(settings)
     closing = _closing(settings, telemetry, catalog, store, log, doubles.get("clock", wall_clock))
+    crashes = CrashLedger(settings.state / "ledger", telemetry.service, settings.instance)
     head, trailing, merging = (
         Consumer(
             telemetry,
@@ -68,6 +79,8 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
             publisher=publisher,
             transient=TRANSIENT,
             instance=settings.instance,
+            ledger=crashes,
+            parked_limit=settings.parked_limit,
             max_records=settings.max_records,
         )
         for group in (COUNT, JOIN, WINDOWS)
@@ -83,6 +96,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         store,
         Table(telemetry, MODEL_DECLARED, catalog.declare, kafka=kafka, names=names),
         Table(telemetry, RELEASE_CHANGED, catalog.release, kafka=kafka, names=names),
+        crashes,
         merging,
         trailing,
         head,

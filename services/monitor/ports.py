@@ -37,14 +37,16 @@ class Arrived:
     Attributes:
         first: offset of the batch's first record.
         end: offset after its last one.
-        labels: (hash of the id, packed label), by offset.
+        ids: hashes of the ids, 16 bytes each, by offset.
+        labels: packed labels, 24 bytes each, in the same order.
 
     """
 
     partition: int
     first: int
     end: int
-    labels: Sequence[tuple[bytes, bytes]]
+    ids: bytes
+    labels: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,16 @@ class Due:
 
     Attributes:
         first: offset of the batch's first record.
-        ids: (hash of the id, offset), by offset.
+        ids: hashes of the ids, 16 bytes each, by offset.
+        offsets: of the predictions, 8 bytes each, big-endian, in the same order.
         given_up: labels known before this time, microseconds, find no prediction any more.
 
     """
 
     partition: int
     first: int
-    ids: Sequence[tuple[bytes, int]]
+    ids: bytes
+    offsets: bytes
     given_up: int
 
 
@@ -113,12 +117,12 @@ class Store(Protocol):
         """Set how far a partition has come, and its windows in the same write; None keeps them."""
         ...
 
-    async def keep(self, model: str, batches: Sequence[Arrived]) -> list[list[bytes] | None]:
+    async def keep(self, model: str, batches: Sequence[Arrived]) -> list[dict[int, bytes] | None]:
         """Store labels, in one round trip.
 
         Returns:
-            Per batch: for each label what is remembered of its id if its prediction was joined,
-            else b"". None for a batch that starts beyond what the store knows.
+            Per batch: row of a label -> what is remembered of its id, where its prediction was
+            joined already. None for a batch that starts beyond what the store knows.
 
         """
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -16,10 +18,14 @@ class Settings(BaseSettings):
     kafka: str = Field("127.0.0.1:9092", description="Bootstrap address.")
     redis: str = Field("redis://127.0.0.1:6379/0", description="Holds labels and open windows.")
     prefix: str = Field("driftwheel.", description="Of topics, groups and keys.")
+    state: Path = Field(Path(".driftwheel/state"), description="Holds the folder ledger.")
     instance: str | None = Field(
         None, description="Stable name of this copy; with it a restart waits for no session."
     )
     replicas: int = Field(1, ge=1, description="Of the control topics this service creates.")
+    parked_limit: int = Field(
+        1000, ge=1, description="So many records parked in a row stop the service."
+    )
     max_records: int = Field(1000, ge=1, le=5000, description="Records per batch.")
     idle_s: float = Field(
         5, gt=0, description="Wall seconds until a silent partition holds up no watermark."

@@ -20,7 +20,17 @@ from services.serving.inference import Inference
 from services.serving.ports import Library
 from services.serving.settings import Settings
 from shared.clock import Clock, wall_clock
-from shared.kafka import Consumer, CrashLedger, Names, Producer, Publisher, Table, Topics
+from shared.kafka import (
+    Consumer,
+    CrashLedger,
+    Names,
+    Producer,
+    Publisher,
+    Table,
+    Topics,
+    partitions,
+)
+from shared.kernels import Kernels, warm_events
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -74,7 +84,8 @@ def assembled(
     at: dict[str, Any] = {"kafka": settings.kafka, "names": Names(settings.prefix)}
     producer = Producer(settings.kafka, telemetry)
     library = library or _stored(settings, telemetry)
-    releases, drain = Releases(library, settings.kernels), Drain()
+    kernels = settings.kernels and settings.stream
+    releases, drain = Releases(library, kernels=kernels), Drain()
     outbox = KafkaOutbox(
         telemetry, at["names"], publisher or producer, settings.http_queue, settings.http_ack_s
     )
@@ -83,6 +94,7 @@ def assembled(
         drain,
         Topics(**at, topics=(MODEL_DECLARED, RELEASE_CHANGED), replicas=settings.replicas),
         *([] if publisher else [producer]),
+        *([Kernels((warm_events, partitions.warm))] if kernels else []),
         outbox,
         Table(telemetry, MODEL_DECLARED, releases.declare, **at),
         Table(telemetry, RELEASE_CHANGED, releases.change, **at),
@@ -144,5 +156,5 @@ def _stored(settings: Settings, telemetry: Telemetry) -> StoredLibrary:
         settings.state / "artifacts",
         limits,
         kept=settings.models_kept,
-        kernels=settings.kernels,
+        kernels=settings.kernels and settings.stream,
     )

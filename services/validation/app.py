@@ -10,12 +10,21 @@ from starlette.applications import Starlette
 from contracts.data import EVENTS, LABELS
 from contracts.quality import QUALITY_MEASURED
 from contracts.registry import MODEL_DECLARED
-from services.validation.adapters.kernels import Kernels
 from services.validation.adapters.redis import RedisMemory
 from services.validation.handlers import Declared, Limits, validate
 from services.validation.ports import Memory
 from services.validation.settings import Settings
-from shared.kafka import Consumer, CrashLedger, Names, Producer, Publisher, Table, Topics
+from shared.kafka import (
+    Consumer,
+    CrashLedger,
+    Names,
+    Producer,
+    Publisher,
+    Table,
+    Topics,
+    partitions,
+)
+from shared.kernels import Kernels, warm_events
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -74,7 +83,7 @@ def parts(
         Topics(**at, topics=(MODEL_DECLARED, QUALITY_MEASURED), replicas=settings.replicas),
         *([] if memory else [redis]),
         *([] if publisher else [producer]),
-        Kernels(),
+        Kernels((warm_events, partitions.warm)),
         Table(telemetry, MODEL_DECLARED, declared.apply, **at),
         crashes,
         consumer,

@@ -24,7 +24,8 @@ from shared.telemetry import Telemetry
 HOLD_S = 0.25
 LOOK_S = 5.0
 POLL_S = 1.0
-COMMIT_S = 10.0
+COMMIT_S = 3.0
+SLACK_S = 5.0
 
 Ripe = Callable[[Position], Awaitable[bool]]
 
@@ -110,6 +111,7 @@ class Consumer(Handling):
             instance=self.instance,
             max_records=self.max_records,
             poll_s=self.poll_s,
+            rebalance_s=self.drain_s + SLACK_S,
         )
         await self._subscription.start()
         self._tasks = [asyncio.create_task(self._resume()), asyncio.create_task(self._watch())]

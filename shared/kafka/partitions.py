@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 from aiokafka.partitioner import DefaultPartitioner
@@ -13,6 +11,16 @@ FEW = 64
 ONE_BY_ONE = DefaultPartitioner()
 
 Hashes = Callable[[Sequence[bytes]], Any]
+
+_compiled: list[Hashes] = []
+
+
+def warm() -> None:
+    """Load the compiled hash, for services that place many records at once; takes a second."""
+    from shared.kafka.murmur2 import hashes
+
+    hashes([b"key"])
+    _compiled[:] = [hashes]
 
 
 def partitions_of(keys: Sequence[bytes | None], partitions: Sequence[int]) -> list[int]:
@@ -24,16 +32,6 @@ def partitions_of(keys: Sequence[bytes | None], partitions: Sequence[int]) -> li
 
     """
     given = [key for key in keys if key is not None]
-    hashes = _compiled() if len(given) == len(keys) >= FEW else None
-    if hashes is None:
+    if not _compiled or len(given) < max(FEW, len(keys)):
         return [ONE_BY_ONE(key, partitions, partitions) for key in keys]
-    return [partitions[index] for index in (hashes(given) % len(partitions)).tolist()]
-
-
-@cache
-def _compiled() -> Hashes | None:
-    """Find the compiled hash; only services with hot paths have what it needs."""
-    try:
-        return importlib.import_module("shared.kafka.murmur2").hashes  # type: ignore[no-any-return]
-    except ModuleNotFoundError:
-        return None
+    return [partitions[index] for index in (_compiled[0](given) % len(partitions)).tolist()]

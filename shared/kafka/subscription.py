@@ -29,6 +29,7 @@ class Subscription:
         instance: stable name of this member.
         max_records: largest batch.
         poll_s: seconds without a poll until the member leaves its group.
+        rebalance_s: seconds that the group waits for a member to finish its batch.
 
     """
 
@@ -43,6 +44,7 @@ class Subscription:
         instance: str | None,
         max_records: int,
         poll_s: float,
+        rebalance_s: float,
     ) -> None:
         self.listen = listen
         self._broker = KafkaBroker(
@@ -70,6 +72,7 @@ class Subscription:
             session_timeout_ms=6000,
             heartbeat_interval_ms=1000,
             max_poll_interval_ms=int(1000 * poll_s),
+            rebalance_timeout_ms=int(1000 * rebalance_s),
             listener=listener,
             parser=_keep_raw,
             decoder=_as_is,
@@ -84,6 +87,8 @@ class Subscription:
     async def start(self) -> None:
         """Join the group and begin to receive."""
         await self._broker.start()
+        assert self.reader is not None
+        _follow_all_topics(self.reader)
 
     async def stop(self) -> None:
         """Leave the group."""
@@ -93,6 +98,17 @@ class Subscription:
         await self.listen(message.raw_message)
         # The framework keeps a reference to the message: let go of the batch at least.
         message.body, message.raw_message = [], message.raw_message[:1]
+
+
+def _follow_all_topics(reader: AIOKafkaConsumer) -> None:
+    """Keep the client from narrowing itself to one topic: a pattern would lose all others.
+
+    It does so whenever it asks for offsets of a partition whose leader it does not know, which is
+    what a broker that comes back looks like (aiokafka 0.14, `Fetcher._proc_offset_requests`).
+    """
+    client = reader._client
+    client.add_topic = lambda _: client.force_metadata_update()  # type: ignore[method-assign]
+    client.set_topics([])
 
 
 async def _keep_raw(records: Sequence[Record], original: Any) -> Any:

@@ -312,6 +312,24 @@ async def test_a_block_of_any_size_arrives_whole_and_in_order(kafka, names, publ
         assert list(dict.fromkeys(was)) == sorted(set(was))
 
 
+async def test_a_partition_without_a_leader_costs_no_other_topic(kafka, names, publish):
+    async with echoing(kafka, names) as consumer:
+        await publish([b"first"])
+        await out(kafka, names, 1)
+        # The client looks for the leader, and must go on looking at all topics meanwhile.
+        asked = asyncio.ensure_future(consumer.reader.end_offsets([Position("nowhere", 0)]))
+        await ensure(kafka, data_topics(names, "later", 1, 1))
+        producer = Producer(kafka)
+        await producer.start()
+        await producer.publish([Message(names.data(EVENTS, "later"), b"k", b"second")])
+        await producer.stop()
+        await publish([b"third"])
+        topic = names.data(EVENTS_VALIDATED, "later")
+        assert [r.value for r in await until(lambda: read(kafka, topic), 60)] == [b"second"]
+        assert set(await out(kafka, names, 2)) == {b"first", b"third"}
+        asked.cancel()
+
+
 async def test_a_killed_broker_that_comes_back_loses_nothing(tmp_path, names):
     with infrastructure(tmp_path) as running:
         address = running.kafka.address

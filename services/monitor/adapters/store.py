@@ -10,27 +10,14 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.exceptions import (
-    BusyLoadingError,
-    ClusterDownError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import NoScriptError, RedisError
 
 from services.monitor.domain.watermarks import NEVER, Heard
 from services.monitor.ports import Arrived, Claimed, Counted, Due, Places
 
-TRANSIENT: tuple[type[Exception], ...] = (
-    BusyLoadingError,
-    ClusterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisConnectionError,
-    RedisTimeoutError,
-)
+# Nothing that a message says makes Redis refuse; a script's refusal names no class of its own.
+TRANSIENT: tuple[type[Exception], ...] = (RedisError,)
 BIN_US = 86_400_000_000
 FIELDS = ("predictions", "labels", "told_predictions", "told_labels")
 SCRIPTS = {
@@ -106,22 +93,29 @@ class RedisStore:
         fields |= {} if windows is None else {"windows": windows}
         await self._client.hset(self._key(model, partition), mapping=fields)
 
-    async def keep(self, model: str, batches: Sequence[Arrived]) -> list[list[bytes] | None]:
+    async def keep(self, model: str, batches: Sequence[Arrived]) -> list[dict[int, bytes] | None]:
         """See `ports.Store`."""
-        calls: list[Call] = []
-        for batch in batches:
-            keys = self._keys(model, batch.partition, [key for key, _ in batch.labels])
-            head = [batch.first, batch.end, self.label_ttl_s, BIN_US]
-            calls.append(("keep", keys, head + [label for _, label in batch.labels]))
-        return await self._run(calls)
+        calls: list[Call] = [
+            (
+                "keep",
+                self._keys(model, batch.partition),
+                [batch.first, batch.end, self.label_ttl_s, BIN_US, batch.ids, batch.labels],
+            )
+            for batch in batches
+        ]
+        answers = await self._run(calls)
+        return [
+            None if answer is None else dict(zip(answer[::2], answer[1::2], strict=True))
+            for answer in answers
+        ]
 
     async def claim(self, model: str, batches: Sequence[Due]) -> list[Claimed | None]:
         """See `ports.Store`."""
         calls: list[Call] = []
         for batch in batches:
-            keys = self._keys(model, batch.partition, [key for key, _ in batch.ids])
             head = [batch.first, self.grace_s, BIN_US, batch.given_up // BIN_US]
-            calls.append(("claim", keys, head + [offset for _, offset in batch.ids]))
+            keys = self._keys(model, batch.partition)
+            calls.append(("claim", keys, [*head, batch.ids, batch.offsets]))
         return [_claimed(answer) for answer in await self._run(calls)]
 
     async def count(self, model: str, counted: Sequence[Counted]) -> list[bool]:
@@ -162,9 +156,9 @@ class RedisStore:
     def _key(self, model: str, part: int | str) -> bytes:
         return f"{self.prefix}monitor:{{{model},{part}}}".encode()
 
-    def _keys(self, model: str, partition: int, ids: Sequence[bytes]) -> list[bytes]:
+    def _keys(self, model: str, partition: int) -> list[bytes]:
         places = self._key(model, partition)
-        return [places, places + b":unmatched", *(places + b":" + key for key in ids)]
+        return [places, places + b":unmatched"]
 
     async def _run(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts in one round trip; each is safe to run again."""

@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
+import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
 MOST_SLICES = 1000
 
+Name = TypeVar("Name", bound=Hashable)
+Time = TypeVar("Time", int, NDArray[np.int64])
+Terms: TypeAlias = NDArray[np.float64]
 
-class Measured(NamedTuple):
-    """What one outcome adds: each term is 0 without a label."""
 
-    labelled: bool
-    loss: float = 0.0
-    predicted: float = 0.0
-    observed: float = 0.0
-    variance: float = 0.0
-    cost: float = 0.0
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Outcomes of one partition as columns, in log order.
+
+    Attributes:
+        offsets: (n,) of the predictions.
+        times: (n,) event times, microseconds.
+        versions: n versions that predicted.
+        slices: feature -> n values, None where a prediction is in no slice of it.
+        terms: (8, n) what each outcome adds to the fields of `Sums`.
+
+    """
+
+    offsets: NDArray[np.int64]
+    times: NDArray[np.int64]
+    versions: Sequence[str]
+    slices: Mapping[str, Sequence[str | None]]
+    terms: Terms
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """(n,) losses, NaN without a label."""
+        return np.where(self.terms[1] > 0, self.terms[2], np.nan)
+
+    def only(self, rows: NDArray[np.intp]) -> Measured:
+        """Choose rows, in log order."""
+        if len(rows) == len(self.offsets):
+            return self
+        chosen = rows.tolist()
+        return Measured(
+            self.offsets[rows],
+            self.times[rows],
+            [self.versions[row] for row in chosen],
+            {name: [values[row] for row in chosen] for name, values in self.slices.items()},
+            self.terms[:, rows],
+        )
 
 
 class Sums(Struct, array_like=True):
@@ -33,18 +67,6 @@ class Sums(Struct, array_like=True):
     variance: float = 0.0
     cost: float = 0.0
 
-    def count(self, outcome: Measured) -> None:
-        """Add one outcome."""
-        self.n += 1
-        if outcome.labelled:
-            self.labelled += 1
-            self.loss += outcome.loss
-            self.loss_squared += outcome.loss * outcome.loss
-            self.predicted += outcome.predicted
-            self.observed += outcome.observed
-            self.variance += outcome.variance
-            self.cost += outcome.cost
-
     def add(self, other: Sums) -> None:
         """Add the sums of other outcomes."""
         for name in self.__struct_fields__:
@@ -57,11 +79,13 @@ class VersionSums(Struct, array_like=True):
     total: Sums = field(default_factory=Sums)
     slices: dict[str, dict[str, Sums]] = field(default_factory=dict)
 
-    def count(self, outcome: Measured, values: Mapping[str, str]) -> None:
-        """Add one outcome, whose slice features have these values."""
-        self.total.count(outcome)
-        for feature, value in values.items():
-            self._slice(feature, value).count(outcome)
+    def count(self, rows: Measured) -> None:
+        """Add outcomes of the version."""
+        accumulate([self.total], np.zeros(len(rows.offsets), np.int64), rows.terms)
+        for feature, values in rows.slices.items():
+            places, names = numbered(values)
+            sums = [Sums() if name is None else self._slice(feature, name) for name in names]
+            accumulate(sums, places, rows.terms)
 
     def add(self, other: VersionSums) -> None:
         """Add the sums of other outcomes."""
@@ -73,7 +97,7 @@ class VersionSums(Struct, array_like=True):
     def _slice(self, feature: str, value: str) -> Sums:
         by_value = self.slices.setdefault(feature, {})
         if value not in by_value:
-            if sum(map(len, self.slices.values())) >= MOST_SLICES:
+            if len(by_value) >= MOST_SLICES:
                 return Sums()
             by_value[value] = Sums()
         return by_value[value]
@@ -91,9 +115,13 @@ class WindowSums(Struct, array_like=True):
     through: int = -1
     versions: dict[str, VersionSums] = field(default_factory=dict)
 
-    def count(self, version: str, outcome: Measured, values: Mapping[str, str]) -> None:
-        """Add one outcome of a version, whose slice features have these values."""
-        self.versions.setdefault(version, VersionSums()).count(outcome, values)
+    def count(self, rows: Measured) -> None:
+        """Add outcomes of this window; at least one."""
+        self.through = max(self.through, int(rows.offsets[-1]))
+        places, versions = numbered(rows.versions)
+        for place, version in enumerate(versions):
+            own = rows.only(np.flatnonzero(places == place))
+            self.versions.setdefault(version, VersionSums()).count(own)
 
 
 class Windows(Struct, array_like=True):
@@ -110,28 +138,27 @@ class Windows(Struct, array_like=True):
     newest: int = -(2**62)
     open: dict[int, WindowSums] = field(default_factory=dict)
 
-    def around(self, time: int, offset: int, length: int, lateness: int) -> WindowSums | None:
-        """Find the window that a prediction's outcome counts in.
+    def count(self, rows: Measured, length: int, lateness: int) -> int:
+        """Add each outcome to the window of its prediction.
 
         Args:
-            time: event time of the prediction, microseconds.
-            offset: of the prediction.
+            rows: follow those that were counted before.
             length: of a window, microseconds.
             lateness: allowed disorder of event times, microseconds.
 
         Returns:
-            None where it came too late: its window has been told, or may be by now. Which ones do
+            How many came too late: their window has been told, or may be by now. Which ones do
             follows from the log alone, not from how it was cut into batches.
 
         """
-        start = start_of(time, length)
-        late = start < self.closed or start + length <= self.newest - lateness
-        self.newest = max(self.newest, time)
-        if late:
-            return None
-        window = self.open.setdefault(start, WindowSums())
-        window.through = max(window.through, offset)
-        return window
+        starts = start_of(rows.times, length)
+        newest = np.maximum.accumulate(np.concatenate(([self.newest], rows.times)))
+        late = (starts < self.closed) | (starts + length <= newest[:-1] - lateness)
+        self.newest = int(newest[-1])
+        for start in np.unique(starts[~late]).tolist():
+            own = np.flatnonzero((starts == start) & ~late)
+            self.open.setdefault(start, WindowSums()).count(rows.only(own))
+        return int(late.sum())
 
     def complete(self, passed: int, length: int) -> list[tuple[int, WindowSums]]:
         """List windows that end by `passed`, oldest first: those with counts, and the last one.
@@ -150,9 +177,35 @@ class Windows(Struct, array_like=True):
         self.open = {start: sums for start, sums in self.open.items() if start >= closed}
 
 
-def start_of(time: int, length: int) -> int:
+def start_of(time: Time, length: int) -> Time:
     """Find the start of the tumbling window around `time`, counted from 1970."""
     return time // length * length
+
+
+def numbered(names: Sequence[Name]) -> tuple[NDArray[np.int64], list[Name]]:
+    """Give names numbers by first appearance: (n,) numbers, and the different names."""
+    numbers: dict[Name, int] = {}
+    found = (numbers.setdefault(name, len(numbers)) for name in names)
+    return np.fromiter(found, np.int64, len(names)), list(numbers)
+
+
+def accumulate(sums: Sequence[Sums], places: NDArray[np.int64], terms: Terms) -> None:
+    """Add rows to sums strictly one after another, so that where a batch ends leaves no trace.
+
+    `bincount` adds in the order of rows, and the sums as they were stand before the first row.
+
+    Args:
+        sums: k sums.
+        places: (n,) which of them each row is added to.
+        terms: (8, n) what is added to their fields.
+
+    """
+    where = np.concatenate((np.arange(len(sums)), places))
+    for name, column in zip(Sums.__struct_fields__, terms, strict=True):
+        before = [getattr(one, name) for one in sums]
+        after = np.bincount(where, np.concatenate((before, column)), len(sums)).tolist()
+        for one, old, new in zip(sums, before, after, strict=True):
+            setattr(one, name, type(old)(new))
 
 
 def merged(parts: Iterable[Mapping[str, VersionSums]]) -> dict[str, VersionSums]:

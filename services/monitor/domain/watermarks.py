@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-T = TypeVar("T")
+import numpy as np
+from numpy.typing import NDArray
+
 NEVER = -(2**62)
 
 
@@ -40,26 +41,16 @@ def model_watermark(
     return max(held, min(awake)) if awake else held
 
 
-def matured(
-    items: Iterable[T], limit: int, time_of: Callable[[T], int]
-) -> tuple[list[T], T | None]:
-    """Split a log into what is due and the first item that must wait.
+def matured(times: NDArray[np.int64], limit: int) -> int:
+    """Count how many of a log's first items are due.
 
     Args:
-        items: in log order; read no further than the first that must wait.
-        limit: latest event time that is due, microseconds.
-        time_of: tells an item's event time.
-
-    Returns:
-        The longest prefix of items that are due, and the item after it.
+        times: (n,) event times in log order, microseconds.
+        limit: latest event time that is due.
 
     """
-    due: list[T] = []
-    for item in items:
-        if time_of(item) > limit:
-            return due, item
-        due.append(item)
-    return due, None
+    waiting = np.flatnonzero(times > limit)
+    return int(waiting[0]) if len(waiting) else len(times)
 
 
 class LabelClock:

@@ -88,7 +88,7 @@ class Closing:
     async def _idle(self, payloads: Payloads, partition: int, passed: int) -> Told:
         predictions, _ = self.placing.positions(payloads.model, partition)
         beginning, end = (await self.log.bounds([predictions]))[predictions]
-        nothing = Due(partition, end, (), passed)
+        nothing = Due(partition, end, b"", b"", passed)
         (claim,) = await self.store.claim(payloads.model, [nothing])
         if claim is None and beginning < end:
             return Told()  # Its cursor has not come to the end, and will tell by itself.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from services.monitor.domain.watermarks import NEVER, Heard, model_watermark
-from services.monitor.handlers.payloads import TIMED, decoded, microseconds
+from services.monitor.domain.watermarks import Heard, model_watermark
+from services.monitor.handlers.payloads import TIMED
+from services.monitor.handlers.reading import read
 from services.monitor.ports import Store
 from shared.clock import Clock
 from shared.kafka import Batch, Told
@@ -12,19 +13,14 @@ from shared.kafka import Batch, Told
 async def count_predictions(batch: Batch, *, store: Store, clock: Clock, idle_s: float) -> Told:
     """Predictions -> how far event time has come, by partition and model."""
     now = clock().timestamp()
-    newest: dict[int, int] = {}
-    for record in batch.records:
-        try:
-            time = microseconds(decoded(TIMED, record.value).time)
-        except ValueError:
-            continue  # The join parks it; here it only has no time.
-        newest[record.partition] = max(newest.get(record.partition, NEVER), time)
+    # What cannot be read is parked by the join; here it only has no time.
+    times = {run.position.partition: read(run.records, TIMED.decode).times for run in batch.runs}
     known, held = await store.heard(batch.model)
 
     fresh = {
-        partition: Heard(time, now)
-        for partition, time in newest.items()
-        if partition not in known or time > known[partition].time
+        partition: Heard(int(heard.max()), now)
+        for partition, heard in times.items()
+        if len(heard) and (partition not in known or heard.max() > known[partition].time)
     }
     watermark = model_watermark(known | fresh, held=held, now=now, idle_s=idle_s)
 

@@ -1,84 +1,151 @@
-"""What becomes of a prediction, and the record that says so."""
+"""Outcomes as records: the prediction's own bytes, and what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
-from services.monitor.domain.labels import Label, Remembered
-from services.monitor.domain.tallies import Measured
-from services.monitor.handlers.payloads import Payloads, Scored, Status, microseconds
-from services.monitor.ports import Claimed
-from shared.kafka import Message, Parked, Record, Told
+import msgspec
+import numpy as np
+
+from contracts.data import OUTCOMES
+from services.monitor.domain.labels import Outcomes
+from services.monitor.domain.times import written
+from services.monitor.handlers.payloads import Floats, Payloads
+from services.monitor.handlers.reading import Read
+from shared.kafka import Block, Record
+from shared.kafka.message import Header
+
+VALUE = (
+    b'{"id":%b,"time":"%b","model":%b,"version":%b,"score":%b,"decision":%b,"features":%b,'
+    b'"label":%b,"label_time":%b,"status":"%b","loss":%b,"shadow":%b}'
+)
+NULL = b"null"
+encoded = msgspec.json.encode
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A prediction's record, read.
+class Writer:
+    """Writes the outcomes of one model.
 
-    Attributes:
-        time: event time, microseconds.
+    Args:
+        topic: real name of the model's outcomes.
+        payloads: of its declaration.
 
     """
 
-    record: Record
-    scored: Scored
-    time: int
+    def __init__(self, topic: str, payloads: Payloads) -> None:
+        self.topic, self.payloads = topic, payloads
+        self.model = encoded(payloads.model)
+        values = (False, True) if payloads.task == "binary" else payloads.classes
+        self.names = [*map(encoded, values), NULL]
+        self.envelope: list[Header] = [
+            ("ce_specversion", b"1.0"),
+            ("ce_source", b"driftwheel/monitor"),
+            ("ce_type", OUTCOMES.name(payloads.model).encode()),
+            ("content-type", b"application/json"),
+        ]
+
+    def block(
+        self,
+        predictions: Read,
+        outcomes: Outcomes,
+        losses: Floats,
+        causes: Sequence[Record] | None = None,
+    ) -> Block:
+        """Write outcomes under the keys and into the partition of their predictions.
+
+        Args:
+            predictions: n, of one partition.
+            outcomes: m, at least one.
+            losses: (m,), NaN where there is none.
+            causes: n records that outcomes follow from; by default the predictions themselves.
+
+        """
+        index = outcomes["row"].tolist()
+        records = [predictions.records[n] for n in index]
+        rows = [predictions.rows[n] for n in index]
+        missing = np.isnan(outcomes["value"])
+        times = [b'"%b"' % time for time in written(outcomes["time"])]
+        for row in np.flatnonzero(missing).tolist():
+            times[row] = NULL
+        return Block(
+            self.topic,
+            records[0].partition,
+            [_key(record, row) for record, row in zip(records, rows, strict=True)],
+            self._values(rows, outcomes, times, losses),
+            self._headers(rows, outcomes, times),
+            records if causes is None else [causes[n] for n in index],
+        )
+
+    def _values(
+        self, rows: Sequence[Any], outcomes: Outcomes, times: Sequence[bytes], losses: Floats
+    ) -> list[bytes]:
+        model, versions = self.model, {row.version: encoded(row.version) for row in rows}
+        columns = zip(
+            rows,
+            _numbers([row.score for row in rows]),
+            self._labels(self.payloads.known(outcomes["value"])),
+            times,
+            _statuses(outcomes),
+            _numbers(losses.tolist()),
+            strict=True,
+        )
+        return [
+            VALUE
+            % (
+                encoded(row.id),
+                row.time.encode(),
+                model,
+                versions[row.version],
+                score,
+                row.decision,
+                row.features,
+                label,
+                time,
+                status,
+                loss,
+                row.shadow,
+            )
+            for row, score, label, time, status, loss in columns
+        ]
+
+    def _headers(
+        self, rows: Sequence[Any], outcomes: Outcomes, times: Sequence[bytes]
+    ) -> list[list[Header]]:
+        """Write envelopes; the id follows from the event, the label's time and its value alone."""
+        envelope, labels = self.envelope, self._labels(outcomes["value"])
+        return [
+            [
+                *envelope,
+                ("ce_id", b"%b:%b:%b" % (row.id.encode(), time, label)),
+                ("ce_time", row.time.encode()),
+            ]
+            for row, time, label in zip(rows, times, labels, strict=True)
+        ]
+
+    def _labels(self, values: Floats) -> list[bytes]:
+        """Write n labels as JSON."""
+        if self.payloads.task == "regression":
+            return _numbers(values.tolist())
+        names = self.names
+        places = np.where(np.isnan(values), -1, values).astype(np.int64)
+        return [names[place] for place in places.tolist()]
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A prediction with one label, or without."""
-
-    prediction: Read
-    label: Label | None
-    status: Status
-    told: bool
+def _key(record: Record, row: Any) -> bytes:
+    key: bytes = row.id.encode() if record.key is None else record.key
+    return key
 
 
-def read_labels(
-    records: Sequence[Record], payloads: Payloads, told: Told
-) -> Iterator[tuple[Record, str, Label]]:
-    """Read labels with the id each is for; what is none is parked."""
-    for record in records:
-        try:
-            yield (record, *payloads.label(record.value, record.offset))
-        except ValueError as error:
-            told.parked.append(Parked(record, "poison", str(error)))
+def _numbers(values: Sequence[Any]) -> list[bytes]:
+    """Write numbers, or lists of them, as JSON; NaN is null."""
+    text = encoded(values)
+    if text.startswith(b"[["):
+        return [row + b"]" for row in text[1:-2].split(b"],")]
+    return text[1:-1].split(b",") if values else []
 
 
-def read_predictions(records: Sequence[Record], payloads: Payloads, told: Told) -> Iterator[Read]:
-    """Read predictions; what is none is parked."""
-    for record in records:
-        try:
-            scored = payloads.scored(record.value)
-        except ValueError as error:
-            told.parked.append(Parked(record, "poison", str(error)))
-        else:
-            yield Read(record, scored, microseconds(scored.time))
-
-
-def outcomes(
-    read: Read, remembered: Remembered, claim: Claimed, payloads: Payloads
-) -> Iterator[Joined]:
-    """List a prediction's outcomes: the one at its time, and the corrections known by now."""
-    deadline = read.time + payloads.span
-    fresh = read.record.offset >= claim.places.told_predictions
-    label = remembered.joined(deadline)
-    yield Joined(read, label, "unlabelled" if label is None else "labelled", fresh)
-    for label in remembered.corrections(deadline):
-        yield Joined(read, label, "corrected", fresh or label.offset >= remembered.joined_at)
-
-
-def message(
-    topic: str, cause: Record, joined: Joined, measured: Measured, payloads: Payloads
-) -> Message:
-    """Write the record of an outcome, under the key of its prediction."""
-    record, scored = joined.prediction.record, joined.prediction.scored
-    return Message(
-        topic,
-        record.key if record.key is not None else scored.id.encode(),
-        payloads.outcome(record.value or b"", joined.label, joined.status, measured),
-        payloads.headers(scored, joined.label),
-        cause,
-    )
+def _statuses(outcomes: Outcomes) -> list[bytes]:
+    missing = np.where(np.isnan(outcomes["value"]), b"unlabelled", b"labelled")
+    statuses: list[bytes] = np.where(outcomes["corrected"], b"corrected", missing).tolist()
+    return statuses

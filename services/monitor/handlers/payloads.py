@@ -1,225 +1,152 @@
-"""The bytes of predictions, labels and outcomes, read and written for one declaration."""
+"""The bytes of predictions and labels, read for one declaration, and the terms of outcomes."""
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
 from msgspec import Meta, Raw, Struct
+from numpy.typing import NDArray
 
-from contracts.base import NAMESPACE
-from contracts.data import OUTCOMES
 from contracts.declaration import Cost, Declaration
-from services.monitor.domain.labels import Label
-from services.monitor.domain.tallies import Measured
 from shared.errors import Rejected
 from shared.losses import costs, losses
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 Time = Annotated[datetime, Meta(tz=True)]
-S = TypeVar("S")
-Status = Literal["labelled", "unlabelled", "corrected"]
+Floats: TypeAlias = NDArray[np.float64]
+Decode: TypeAlias = Callable[[bytes], Any]
 
 
-class Timed(Struct):
-    """As much of a prediction as the watermark needs."""
+class Timed(Struct, gc=False):
+    """As much of a prediction as the watermark needs; the time as its text."""
 
-    time: Time
+    time: str
 
 
-class Scored(Struct):
-    """As much of a prediction as the join and the sums need; subclassed for the slices."""
+class Predicted(Struct, gc=False):
+    """A prediction: what the join and the sums need is read, the rest goes on as it came."""
 
     id: str
-    time: Time
+    time: str
     version: str
-    score: float | list[float]
-    features: Any
-
-
-class Spelled(Struct):
-    """A prediction's fields as its own bytes."""
-
-    id: Raw
-    time: Raw
-    model: Raw
-    version: Raw
-    score: Raw
+    score: Any
     decision: Raw
     features: Raw
     shadow: Raw
+    sliced: Any = None
 
 
-class LabelRead(Struct):
+class LabelRead(Struct, gc=False):
     """A label."""
 
     id: str
-    time: Time
-    value: bool | float | str
+    time: str
+    value: Any
 
 
 TIMED = msgspec.json.Decoder(Timed)
-SPELLED = msgspec.json.Decoder(Spelled)
-LABEL = msgspec.json.Decoder(LabelRead)
 
 
 class Payloads:
-    """Reads and writes the records of one declaration."""
+    """Reads the records of one declaration, and measures them."""
 
     def __init__(self, declaration: Declaration) -> None:
         spec = declaration.spec
         self.model, self.task, self.classes = declaration.name, spec.task, spec.classes or ()
         self.metric = str(spec.metric)
-        self.missing = 0.0 if spec.label.missing == "negative" else None
+        self.missing = 0.0 if spec.label.missing == "negative" else np.nan
         self.span = microseconds_of(spec.label.horizon + spec.label.lateness)
         self.lateness = microseconds_of(spec.label.lateness)
         self.window = microseconds_of(spec.drift.window)
         self.threshold, self.cost = declaration.threshold, spec.cost or Cost()
-        slices = [(name, bool | str | None, None) for name in spec.slices]
-        features = msgspec.defstruct("Features", slices)
-        scored = msgspec.defstruct("Scored", [("features", features)], bases=(Scored,))
-        self._slices = spec.slices
-        self._envelope = (
-            ("ce_specversion", b"1.0"),
-            ("ce_source", b"driftwheel/monitor"),
-            ("ce_type", OUTCOMES.name(self.model).encode()),
-            ("content-type", b"application/json"),
-        )
-        self._scored: msgspec.json.Decoder[Any] = msgspec.json.Decoder(scored)
+        self.slices = spec.slices
+        prediction = msgspec.json.Decoder(_with(Predicted, score=self._score)).decode
+        self.prediction: Decode = self._with_slices(prediction) if self.slices else prediction
+        self.label: Decode = msgspec.json.Decoder(_with(LabelRead, value=self._value)).decode
 
-    def scored(self, value: bytes | None) -> Scored:
-        """Read a prediction.
+    @property
+    def _score(self) -> Any:
+        several = len(self.classes)
+        if not several:
+            return float
+        return Annotated[list[float], Meta(min_length=several, max_length=several)]
 
-        Raises:
-            ValueError: it is none.
+    @property
+    def _value(self) -> Any:
+        one_class: Any = Literal[self.classes]
+        return {"binary": bool, "regression": float, "multiclass": one_class}[self.task]
 
-        """
-        scored: Scored = decoded(self._scored, value)
-        classes = len(scored.score) if isinstance(scored.score, list) else 0
-        if classes != len(self.classes):
-            raise Rejected(f"score: expected {len(self.classes) or 'no'} classes, found {classes}")
-        return scored
+    def _with_slices(self, prediction: Decode) -> Decode:
+        kinds = [(name, bool | str | None, None) for name in self.slices]
+        sliced = msgspec.json.Decoder(msgspec.defstruct("Sliced", kinds)).decode
 
-    def label(self, value: bytes | None, offset: int) -> tuple[str, Label]:
-        """Read a label and the id it is for.
+        def decode(value: bytes) -> Any:
+            row = prediction(value)
+            row.sliced = sliced(row.features)
+            return row
 
-        Raises:
-            ValueError: it is none, or has a value that the declaration does not know.
+        return decode
 
-        """
-        label = decoded(LABEL, value)
-        return label.id, Label(microseconds(label.time), self._number(label.value), offset)
+    def numbers(self, values: Sequence[Any]) -> Floats:
+        """Turn n labels' values into numbers: 0 or 1, the value, or the index of the class."""
+        if self.task == "multiclass":
+            places = {name: place for place, name in enumerate(self.classes)}
+            values = [places[value] for value in values]
+        return np.array(values, dtype=np.float64)
 
-    def slices(self, scored: Scored) -> dict[str, str]:
-        """Name the slices a prediction belongs to: feature -> value."""
-        values = ((name, getattr(scored.features, name)) for name in self._slices)
-        return {
-            name: str(value).lower() if isinstance(value, bool) else value
-            for name, value in values
-            if value is not None
-        }
+    def known(self, values: Floats) -> Floats:
+        """Replace missing labels, NaN, by what `label.missing` declares them to mean."""
+        return np.where(np.isnan(values), self.missing, values)
 
-    def measure(
-        self, scores: Sequence[float | list[float]], labels: Sequence[float | None]
-    ) -> list[Measured]:
-        """Measure outcomes; one without a label counts as declared in `label.missing`.
+    def terms(self, scores: Floats, values: Floats) -> Floats:
+        """Measure outcomes.
 
         Args:
-            scores: n scores.
-            labels: n labels as numbers, None where there is none.
+            scores: (n,) or (n, classes).
+            values: (n,) labels as numbers, NaN where there is none.
+
+        Returns:
+            (8, n), in the order of the fields of `Sums`; all but the first 0 without a label.
 
         """
-        known = [self.missing if label is None else label for label in labels]
-        rows = [row for row, label in enumerate(known) if label is not None]
-        measured = [Measured(False)] * len(known)
-        if rows:
-            values = np.array([known[row] for row in rows], dtype=np.float64)
-            terms = self._terms(np.array([scores[row] for row in rows], dtype=np.float64), values)
-            columns = (term.tolist() for term in terms)
-            for row, *numbers in zip(rows, *columns, strict=True):
-                measured[row] = Measured(True, *numbers)
-        return measured
+        terms = np.zeros((8, len(values)))
+        terms[0] = 1
+        rows = np.flatnonzero(~np.isnan(values))
+        if len(rows):
+            terms[1:, rows] = self._terms(scores[rows], values[rows])
+        return terms
 
-    def outcome(
-        self, prediction: bytes, label: Label | None, status: Status, measured: Measured
-    ) -> bytes:
-        """Write an outcome: the prediction's own bytes, and what came of it."""
-        p = SPELLED.decode(prediction)
-        number = self.missing if label is None else label.value
-        return (
-            b'{"id":%b,"time":%b,"model":%b,"version":%b,"score":%b,"decision":%b,"features":%b,'
-            b'"label":%b,"label_time":%b,"status":"%b","loss":%b,"shadow":%b}'
-        ) % (
-            *(p.id, p.time, p.model, p.version, p.score, p.decision, p.features),
-            self._value(number),
-            msgspec.json.encode(None if label is None else moment(label.time)),
-            status.encode(),
-            msgspec.json.encode(measured.loss if measured.labelled else None),
-            p.shadow,
-        )
-
-    def headers(self, scored: Scored, label: Label | None) -> tuple[tuple[str, bytes], ...]:
-        """Write the envelope of an outcome; its id follows from the event and the label alone."""
-        said = "none" if label is None else f"{label.time}:{self._value(label.value).decode()}"
-        name = f"outcome:{self.model}:{scored.id}:{said}"
-        return (
-            ("ce_id", str(uuid.uuid5(NAMESPACE, name)).encode()),
-            ("ce_time", scored.time.isoformat().encode()),
-            *self._envelope,
-        )
-
-    def _number(self, value: bool | float | str) -> float:
-        if self.task == "multiclass" and value in self.classes:
-            return float(self.classes.index(str(value)))
-        if self.task == "binary" and isinstance(value, bool):
-            return float(value)
-        if self.task == "regression" and isinstance(value, float):
-            return value
-        raise Rejected(f"value: {value!r} is no label of {self.model}")
-
-    def _value(self, number: float | None) -> bytes:
-        if number is None:
-            return b"null"
-        if self.task == "regression":
-            return msgspec.json.encode(number)
-        return msgspec.json.encode(
-            number > 0.5 if self.task == "binary" else self.classes[int(number)]
-        )
-
-    def _terms(self, scores: Any, labels: Any) -> tuple[Any, ...]:
-        """Compute the terms of `Measured` after the first, a column each."""
-        lost = losses(self.metric, scores, labels)
+    def _terms(self, scores: Floats, labels: Floats) -> list[Floats]:
+        lost, one = losses(self.metric, scores, labels), np.ones(len(labels))
         if self.task == "binary":
             miss, alarm = self.cost.false_negative, self.cost.false_positive
             priced = costs(scores, labels, self.threshold, miss, alarm)
-            return lost, scores, labels, scores * (1 - scores), priced
+            return [one, lost, lost * lost, scores, labels, scores * (1 - scores), priced]
         if self.task == "multiclass":
             scores, labels = scores.max(axis=1), (scores.argmax(axis=1) == labels).astype(float)
-        return lost, scores, labels, np.square(labels - scores), np.zeros(len(labels))
+        return [one, lost, lost * lost, scores, labels, np.square(labels - scores), 0 * one]
 
 
-def decoded(decoder: msgspec.json.Decoder[S], value: bytes | None) -> S:
-    """Decode a record's value.
+def _with(struct: type[Struct], **kinds: Any) -> type[Struct]:
+    return msgspec.defstruct(struct.__name__, list(kinds.items()), bases=(struct,), gc=False)
+
+
+def moment_of(text: str) -> int:
+    """Read any time of RFC 3339 that names its zone: microseconds since 1970.
 
     Raises:
-        ValueError: it is not what was expected; the text says where.
+        ValueError: it is none.
 
     """
     try:
-        return decoder.decode(value or b"")
-    except msgspec.DecodeError as error:
-        raise Rejected(str(error)) from error
-
-
-def key_of(event_id: str) -> bytes:
-    """Name an event id in 16 bytes."""
-    return hashlib.blake2b(event_id.encode(), digest_size=16).digest()
+        return microseconds(msgspec.convert(text, Time))
+    except msgspec.ValidationError as error:
+        raise Rejected(f"time: {error}") from error
 
 
 def microseconds(time: datetime) -> int:

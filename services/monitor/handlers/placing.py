@@ -11,7 +11,8 @@ import msgspec
 from contracts.data import LABELS_VALIDATED, PREDICTIONS
 from services.monitor.domain.tallies import Windows, start_of
 from services.monitor.handlers.catalog import Catalog
-from services.monitor.handlers.payloads import TIMED, decoded, microseconds
+from services.monitor.handlers.payloads import TIMED
+from services.monitor.handlers.reading import read
 from services.monitor.ports import Log, Places, Store
 from shared.kafka import Names, Position
 
@@ -123,8 +124,7 @@ class Placing:
         payloads, record = self.catalog.payloads(model), await self.log.record(predictions, start)
         if start == 0 or payloads is None or record is None:
             return Windows().closed
-        try:
-            time = microseconds(decoded(TIMED, record.value).time)
-        except ValueError:
+        times = read([record], TIMED.decode).times
+        if not len(times):
             return await self._first_whole_window(model, predictions, record.offset + 1)
-        return start_of(time, payloads.window) + payloads.window
+        return start_of(int(times[0]), payloads.window) + payloads.window

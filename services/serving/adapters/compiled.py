@@ -44,6 +44,8 @@ def compiled(model: Model, telemetry: Telemetry) -> Model:
         return model
     if difference := disagreement(forest, model.scores, TRIED_ROWS):
         telemetry.count("scorer_fallback", "disagrees")
-        telemetry.log.error("compiled trees are not used, they differ from LightGBM: %s", difference)
+        telemetry.log.error(
+            "compiled trees are not used, they differ from LightGBM: %s", difference
+        )
         return model
     return Compiled(model, forest)

@@ -42,9 +42,9 @@ class Rule:
 
         """
         if self.task == "binary":
-            return (scores >= self.threshold).view(np.int8).tolist()
+            return list((scores >= self.threshold).view(np.int8).tolist())
         if self.task == "multiclass":
-            return scores.argmax(axis=1).tolist()
+            return list(scores.argmax(axis=1).tolist())
         return [0] * len(scores)
 
     def choice(self, score: float | Sequence[float]) -> int:

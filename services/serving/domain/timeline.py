@@ -72,7 +72,7 @@ class Timeline:
         return self.standing[max(0, bisect_right(self.times, time) - 1)]
 
     def all_in_force(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Find the plans that decide records taken by the broker at `times`, in ms: their indices."""
+        """Index of each plan that decides a record taken by the broker at `times`, in ms."""
         places = np.searchsorted(self.times, times, side="right") - 1
         return np.asarray(self.standing, dtype=np.intp)[np.maximum(places, 0)]
 

@@ -113,9 +113,7 @@ def scored(model: Model, matrix: Any) -> Scores:
         return model.scores(matrix)
 
 
-def usable(
-    rule: Rule, plan: Plan, rows: Rows, scores: Scores
-) -> tuple[Rows, Scores, list[Parked]]:
+def usable(rule: Rule, plan: Plan, rows: Rows, scores: Scores) -> tuple[Rows, Scores, list[Parked]]:
     """Part events that were given numbers from those that were not."""
     good = rule.usable(scores)
     if good.all():

@@ -50,7 +50,7 @@ class Release:
 class Releases:
     """The release of every model, as the control plane has told it so far."""
 
-    def __init__(self, library: Library, kernels: bool) -> None:
+    def __init__(self, library: Library, *, kernels: bool) -> None:
         self.library, self.kernels = library, kernels
         self._readers: dict[str, EventReader] = {}
         self._declared: dict[str, ModelDeclared] = {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from dataclasses import replace
 
-from services.monitor.domain.labels import WAITING, Label, Remembered
+from services.monitor.domain.labels import ENTRY, HEADER, WAITING, Label, Remembered
 from services.monitor.domain.watermarks import NEVER, Heard
 from services.monitor.ports import Claimed
 
@@ -60,9 +61,10 @@ class MemoryStore:
         places = self.places_of.get(where)
         if places is None or places.labels < batch.first:
             return None
-        answers = []
-        for key, packed in batch.labels:
-            label = Remembered.unpacked(bytes(16) + packed).labels[0]
+        answers = {}
+        entries = zip(parts(batch.ids, 16), parts(batch.labels, 24), strict=True)
+        for row, (key, packed) in enumerate(entries):
+            label = Label(*ENTRY.unpack(packed))
             known = self.ids.get((*where, key))
             if known is None:
                 known = Remembered(WAITING, 0, (label,))
@@ -70,7 +72,8 @@ class MemoryStore:
             elif not any(old[:2] == label[:2] for old in known.labels):
                 known = replace(known, labels=(*known.labels, label)[-MOST_LABELS:])
             self.ids[(*where, key)] = known
-            answers.append(b"" if known.prediction == WAITING else known.packed())
+            if known.prediction != WAITING:
+                answers[row] = remembered(known)
         self.places_of[where] = replace(places, labels=max(places.labels, batch.end))
         return answers
 
@@ -84,7 +87,8 @@ class MemoryStore:
         if places is None or places.predictions < batch.first:
             return None
         records, bins = [], self.bins[where]
-        for key, offset in batch.ids:
+        for key, packed in zip(parts(batch.ids, 16), parts(batch.offsets, 8), strict=True):
+            (offset,) = struct.unpack(">q", packed)
             known = self.ids.get((*where, key), Remembered(WAITING, 0, ()))
             if known.prediction == WAITING:
                 if known.labels:
@@ -93,7 +97,7 @@ class MemoryStore:
                 joined_at = places.told_labels if told else places.labels
                 known = Remembered(offset, joined_at, known.labels)
                 self.ids[(*where, key)] = known
-            records.append(known.packed())
+            records.append(remembered(known))
         lost = [bin_ for bin_ in bins if bin_ < batch.given_up // BIN_US]
         unmatched = sum(max(0, bins.pop(bin_)) for bin_ in lost)
         return Claimed(places, self.windows_of.get(where, b""), unmatched, records)
@@ -125,4 +129,13 @@ class MemoryStore:
 
 
 def label(time: int, value: float, offset: int) -> bytes:
-    return Label(time, value, offset).packed()
+    return ENTRY.pack(time, value, offset)
+
+
+def remembered(known: Remembered) -> bytes:
+    head = HEADER.pack(known.prediction, known.joined_at)
+    return head + b"".join(label(*one) for one in known.labels)
+
+
+def parts(packed: bytes, size: int) -> list[bytes]:
+    return [packed[at : at + size] for at in range(0, len(packed), size)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from services.monitor.domain.labels import Label, Remembered
@@ -13,13 +15,16 @@ A, B = b"a" * 16, b"b" * 16
 
 
 async def claimed(store, first, ids, given_up=NEVER, partition=0):
-    (answer,) = await store.claim("m", [Due(partition, first, ids, given_up)])
+    keys, offsets = b"".join(key for key, _ in ids), [offset for _, offset in ids]
+    packed = struct.pack(f">{len(offsets)}q", *offsets)
+    (answer,) = await store.claim("m", [Due(partition, first, keys, packed, given_up)])
     return answer
 
 
 async def kept(store, first, labels, end=None, partition=0):
     end = first + len(labels) if end is None else end
-    (answer,) = await store.keep("m", [Arrived(partition, first, end, labels)])
+    keys, packed = b"".join(key for key, _ in labels), b"".join(label for _, label in labels)
+    (answer,) = await store.keep("m", [Arrived(partition, first, end, keys, packed)])
     return answer
 
 
@@ -53,7 +58,7 @@ class StoreBehaviour:
 
     async def test_joins_the_labels_that_wait(self, placed):
         time = 1_371_135_720_123_456
-        assert await kept(placed, 0, [(A, label(time, 1.0, 0)), (B, label(2, 0.0, 1))]) == [b""] * 2
+        assert await kept(placed, 0, [(A, label(time, 1.0, 0)), (B, label(2, 0.0, 1))]) == {}
         answer = await claimed(placed, 0, [(A, 7), (b"c" * 16, 8)])
         assert [Remembered.unpacked(record) for record in answer.records] == [
             Remembered(7, 2, (Label(time, 1.0, 0),)),
@@ -63,7 +68,9 @@ class StoreBehaviour:
 
     async def test_a_label_after_the_join_is_told_what_it_changes(self, placed):
         await claimed(placed, 0, [(A, 7)])
-        (record,) = await kept(placed, 0, [(A, label(5, 1.0, 0))])
+        answer = await kept(placed, 0, [(B, label(5, 1.0, 0)), (A, label(5, 1.0, 0))])
+        ((row, record),) = answer.items()
+        assert row == 1
         assert Remembered.unpacked(record) == Remembered(7, 0, (Label(5, 1.0, 0),))
 
     async def test_the_same_label_again_changes_nothing(self, placed):

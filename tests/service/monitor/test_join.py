@@ -192,7 +192,7 @@ async def test_garbage_is_parked_and_passed(world):
     assert [o["id"] for o in world.outcomes()] == ["a"]
     letters = world.kafka.records(topic + ".dlq")
     assert len(letters) == 3
-    assert b"classes" in dict(letters[2].headers)["dlq-reason"]
+    assert b"$.score" in dict(letters[2].headers)["dlq-reason"]
     assert len(world.kafka.records(world.topic_of_labels + ".dlq")) == 1
 
 

@@ -24,10 +24,16 @@ def test_a_service_runs_under_uvicorn_from_its_factory(folder):
     process = ServiceProcess(SERVICES[0], 1234, {}, folder.logs)
     assert " ".join(process.command()) == (
         f"{sys.executable} -m uvicorn services.ingest.app:build --factory "
-        "--host 127.0.0.1 --port 1234 --log-level warning --no-access-log "
-        "--timeout-graceful-shutdown 10"
+        "--log-level warning --no-access-log --timeout-graceful-shutdown 10 "
+        "--host 127.0.0.1 --port 1234"
     )
     assert process.url == "http://127.0.0.1:1234"
+
+
+def test_serving_runs_its_own_server(folder):
+    (serving,) = (row for row in SERVICES if row.name == "serving")
+    command = ServiceProcess(serving, 1234, {}, folder.logs).command()
+    assert command[1:] == ["-m", "services.serving", "--host", "127.0.0.1", "--port", "1234"]
 
 
 def test_a_service_is_told_where_everything_is(folder):

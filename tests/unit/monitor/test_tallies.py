@@ -1,5 +1,6 @@
 """Window sums: adding is merging, in any order; replays change nothing."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,22 +17,65 @@ from services.monitor.domain.tallies import (
     start_of,
 )
 
-ONE = Measured(True, 0.5, 0.25, 1.0, 0.1875, 3.0)
+ONE = (1.0, 1.0, 0.5, 0.25, 0.25, 1.0, 0.1875, 3.0)
+UNLABELLED = (1.0, *[0.0] * 7)
+
+
+def rows(times, terms=ONE, first=0, versions="1.0.0", carriers="UA"):
+    """Make outcomes; one value stands for all."""
+    n = len(times)
+    several = [x if isinstance(x, list) else [x] * n for x in (terms, versions, carriers)]
+    return Measured(
+        np.arange(first, first + n),
+        np.array(times, np.int64),
+        several[1],
+        {"carrier": several[2]},
+        np.array(several[0], np.float64).reshape(n, 8).T,
+    )
 
 
 def counted(*times, windows=None, lateness=100):
     windows = windows or Windows()
-    found = [windows.around(time, n, 10, lateness) for n, time in enumerate(times)]
-    for window in filter(None, found):
-        window.count("1.0.0", ONE, {"carrier": "UA"})
-    return windows, [window is not None for window in found]
+    late = [windows.count(rows([time], first=n), 10, lateness) for n, time in enumerate(times)]
+    return windows, [one == 0 for one in late]
 
 
 def test_sums_by_hand():
-    sums = Sums()
-    sums.count(ONE)
-    sums.count(Measured(False))
-    assert sums == Sums(2, 1, 0.5, 0.25, 0.25, 1.0, 0.1875, 3.0)
+    sums = VersionSums()
+    sums.count(rows([1, 2], [ONE, UNLABELLED], carriers=["UA", None]))
+    assert sums.total == Sums(2, 1, 0.5, 0.25, 0.25, 1.0, 0.1875, 3.0)
+    assert sums.slices == {"carrier": {"UA": Sums(*map(int, ONE[:2]), *ONE[2:])}}
+
+
+def test_versions_and_windows_are_counted_apart():
+    windows = Windows()
+    windows.count(rows([1, 2, 13], versions=["1.0.0", "1.1.0", "1.0.0"]), 10, 100)
+    found = {
+        start: {v: s.total.n for v, s in w.versions.items()} for start, w in windows.open.items()
+    }
+    assert found == {0: {"1.0.0": 1, "1.1.0": 1}, 10: {"1.0.0": 1}}
+    assert [window.through for window in windows.open.values()] == [1, 2]
+
+
+numbers = st.floats(0, 1e6, allow_nan=False)
+outcome = st.tuples(
+    st.integers(0, 60), st.sampled_from("ab"), st.sampled_from(["UA", "VX", None]), numbers
+)
+
+
+@given(st.lists(outcome, max_size=30), st.lists(st.integers(0, 30), max_size=4))
+def test_where_a_batch_ends_leaves_no_trace(outcomes, cuts):
+    def played(ends):
+        windows, late, start = Windows(), 0, 0
+        for end in [*ends, len(outcomes)]:
+            part = outcomes[start:end]
+            terms = [(1.0, 1.0, x, x * x, x, x, x, x) for *_, x in part]
+            columns = {"versions": [v for _, v, _, _ in part], "carriers": [c for *_, c, _ in part]}
+            late += windows.count(rows([t for t, *_ in part], terms, start, **columns), 10, 15)
+            start = max(start, end)
+        return windows, late
+
+    assert played(sorted(cuts)) == played([])
 
 
 def test_windows_are_tumbling_and_start_at_1970():
@@ -59,10 +103,11 @@ def test_what_is_later_than_the_lateness_is_not_counted():
 
 def test_very_many_slices_are_cut_off():
     sums = VersionSums()
-    for n in range(MOST_SLICES + 5):
-        sums.count(ONE, {"user": str(n)})
-    assert len(sums.slices["user"]) == MOST_SLICES
-    assert sums.total.n == MOST_SLICES + 5
+    for start in (0, 7):
+        values = [str(n) for n in range(start, MOST_SLICES + 5)]
+        sums.count(rows(range(start, MOST_SLICES + 5), carriers=values))
+    assert list(sums.slices["carrier"]) == [str(n) for n in range(MOST_SLICES)]
+    assert sums.total.n == 2 * MOST_SLICES + 3
 
 
 versions = st.dictionaries(

@@ -5,9 +5,14 @@ import random
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared.kafka.partitions import FEW, partitions_of
+from shared.kafka.partitions import FEW, partitions_of, warm
 
 PARTITIONS = list(range(7))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled():
+    warm()
 
 
 @pytest.mark.parametrize("number", [1, FEW - 1, FEW, 2000])
