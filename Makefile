@@ -20,12 +20,18 @@ demo: $(READY) ## a year of flights through the whole loop; ARGS="--to 2013-03-3
 test: $(READY) ## run the tests; ARGS="tests/unit -k drift" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
 
+faults: $(READY) ## kill, freeze and poison a real stack and judge what became of every record; ARGS="--only kill"
+	@$(BIN)/python -m tests.faults $(ARGS)
+
 check: $(READY) ## lint, types, import rules, generated files up to date
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m contracts --check
+
+bench: $(READY) ## measure speed beside its ceilings and its peers; ARGS="stream --rounds 3"
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 contracts: $(READY) ## write the files that are generated from contracts/
 	@$(BIN)/python -m contracts
@@ -66,4 +72,4 @@ $(READY): requirements.lock pyproject.toml
 	  echo "  What to do: connect to the network, or name a mirror in PIP_INDEX_URL, then run make again." >&2; exit 1; }
 	@touch $@
 
-.PHONY: help demo test check contracts up down doctor lock clean
+.PHONY: help demo test faults check bench contracts up down doctor lock clean
