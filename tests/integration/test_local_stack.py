@@ -182,7 +182,7 @@ def folder(tmp_path, monkeypatch) -> Folder:
 def plan(*factories: str) -> Plan:
     free = Ports()
     rows = [
-        Service(f"service{n}", f"small_service:{factory}", free.any())
+        Service(f"service{n}", ("uvicorn", f"small_service:{factory}", "--factory"), free.any())
         for n, factory in enumerate(factories)
     ]
     return Plan(services=rows, only=("redis", *(row.name for row in rows)))
