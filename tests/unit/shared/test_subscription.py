@@ -24,6 +24,7 @@ async def test_a_batch_is_handed_on_and_let_go():
         instance=None,
         max_records=10,
         poll_s=1,
+        rebalance_s=1,
     )
     records = (record("t", b"a"), record("t", b"b", offset=1))
     message = SimpleNamespace(raw_message=records, body=records)
