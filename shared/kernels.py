@@ -1,4 +1,4 @@
-"""Compiled code: where it is kept, and compiled before the first batch needs it."""
+"""Compiled code: where it is kept, and how it is loaded."""
 
 from __future__ import annotations
 
@@ -8,46 +8,47 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from shared.events import EventReader, Field
+from shared.telemetry import Telemetry
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("shared/events/*.py", "shared/kafka/murmur2.py", "services/*/domain/**/*.py")
-EVERY_KIND = (
-    Field("whole", "int"),
-    Field("number", "float", nullable=True),
-    Field("flag", "bool"),
-    Field("text", "category"),
-)
-
-
-def warm_events() -> None:
-    """Compile what reads events, of any declaration."""
-    EventReader(EVERY_KIND).warm()
 
 
 class Kernels:
-    """A part that loads compiled code from its cache, or compiles it.
+    """A part that loads compiled code, or compiles it, beside everything else.
+
+    Until it is there the plain ways are taken: a service need not wait for its kernels.
 
     Args:
-        warm: what to do for that.
+        telemetry: told what could not be loaded.
+        loads: what to do for that; each takes seconds.
 
     """
 
-    def __init__(self, warm: Sequence[Callable[[], None]]) -> None:
-        self.warm = warm
+    def __init__(self, telemetry: Telemetry, loads: Sequence[Callable[[], None]]) -> None:
+        self.telemetry, self.loads = telemetry, loads
+        self._loading: asyncio.Task[None] | None = None
         _keep()
 
     async def start(self) -> None:
-        """Take seconds where nothing is cached, off the event loop."""
-        for one in self.warm:
-            await asyncio.to_thread(one)
+        """Begin."""
+        self._loading = asyncio.create_task(self._load())
 
     async def stop(self) -> None:
-        """Leave it loaded."""
+        """Leave what is loaded; a compilation ends with the process."""
+        if self._loading is not None:
+            self._loading.cancel()
 
     def unready(self) -> str | None:
-        """Once there, it stays."""
+        """Keep nobody waiting."""
         return None
+
+    async def _load(self) -> None:
+        for load in self.loads:
+            try:
+                await asyncio.to_thread(load)
+            except Exception:
+                self.telemetry.log.exception("going on without compiled code, several times slower")
 
 
 def _keep() -> None:

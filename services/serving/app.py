@@ -19,6 +19,7 @@ from services.serving.http import Drain, Protocol, routes
 from services.serving.inference import Inference
 from services.serving.ports import Library
 from services.serving.settings import Settings
+from shared import events
 from shared.clock import Clock, wall_clock
 from shared.kafka import (
     Consumer,
@@ -30,7 +31,7 @@ from shared.kafka import (
     Topics,
     partitions,
 )
-from shared.kernels import Kernels, warm_events
+from shared.kernels import Kernels
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -94,7 +95,7 @@ def assembled(
         drain,
         Topics(**at, topics=(MODEL_DECLARED, RELEASE_CHANGED), replicas=settings.replicas),
         *([] if publisher else [producer]),
-        *([Kernels((warm_events, partitions.warm))] if kernels else []),
+        *([Kernels(telemetry, (events.load, partitions.load))] if kernels else []),
         outbox,
         Table(telemetry, MODEL_DECLARED, releases.declare, **at),
         Table(telemetry, RELEASE_CHANGED, releases.change, **at),

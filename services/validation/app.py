@@ -14,6 +14,7 @@ from services.validation.adapters.redis import RedisMemory
 from services.validation.handlers import Declared, Limits, validate
 from services.validation.ports import Memory
 from services.validation.settings import Settings
+from shared import events
 from shared.kafka import (
     Consumer,
     CrashLedger,
@@ -24,7 +25,7 @@ from shared.kafka import (
     Topics,
     partitions,
 )
-from shared.kernels import Kernels, warm_events
+from shared.kernels import Kernels
 from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
@@ -83,7 +84,7 @@ def parts(
         Topics(**at, topics=(MODEL_DECLARED, QUALITY_MEASURED), replicas=settings.replicas),
         *([] if memory else [redis]),
         *([] if publisher else [producer]),
-        Kernels((warm_events, partitions.warm)),
+        Kernels(telemetry, (events.load, partitions.load)),
         Table(telemetry, MODEL_DECLARED, declared.apply, **at),
         crashes,
         consumer,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import compress
@@ -26,32 +26,26 @@ EARLIEST_US = (datetime(1000, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 LONGEST_WHOLE = 2**63 - 1
 MISSING = math.inf  # which no contract allows
 AwareTime = Annotated[datetime, Meta(tz=True)]
-UNCOUNTED = -1
+ENDS = re.compile(rb'(?<!\\)(?:\\\\)*"')
 OUTER_NAMES = 5  # id, time, features, and the texts of two
 ODD_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Envelope(msgspec.Struct, forbid_unknown_fields=True):
-    """An event whose features are still bytes."""
+    """An event whose parts are still bytes."""
 
-    id: Text
+    id: msgspec.Raw
     time: msgspec.Raw
     features: msgspec.Raw
 
 
-class Spelled(msgspec.Struct):
-    """The id of an event as it is written, with its quotes."""
-
-    id: msgspec.Raw
-
-
 TIMES = msgspec.json.Decoder(AwareTime)
-SPELLED = msgspec.json.Decoder(Spelled)
+IDS = msgspec.json.Decoder(Text)
 
 
-# Of a decoded event: row, ends of texts in its bytes, id, time, features, microseconds, values.
-Row = tuple[int, int, bytes, bytes, bytes, int, tuple[Any, ...]]
+# Of a decoded event: row, id, id as spelled, time, features, microseconds, values.
+Row = tuple[int, bytes, bytes, bytes, bytes, int, tuple[Any, ...]]
 
 
 class GeneralDecoder:
@@ -75,9 +69,8 @@ class GeneralDecoder:
         if not rows:
             return
         matrix, names = self._columns([row[-1] for row in rows])
-        quotes = np.array([row[1] for row in rows])
         # Quotes are the ends of names and texts; any more are of a name that occurs twice.
-        sound = (quotes == UNCOUNTED) | (quotes == 2 * names)
+        sound = _quotes([values[row[0]] for row in rows]) == 2 * names
         rows = list(compress(rows, sound))
         accepted = [row[0] for row in rows]
         events.accepted[accepted] = True
@@ -104,24 +97,32 @@ class GeneralDecoder:
     def _row(self, number: int, value: bytes) -> Row | None:
         try:
             event = self._envelope.decode(value)
+            event_id = IDS.decode(event.id).encode()
             features = astuple(self._features.decode(event.features))
             time = bytes(event.time)
             moment = (_time(time) - EPOCH) // MICROSECOND
         except (ValueError, RecursionError):
             return None
-        quotes = value.count(b'"')
-        if b"\\" in value:
-            if b"\\\\" not in value:
-                quotes -= value.count(b'\\"')
-            elif _repeated_name(value):
-                return None
-            else:
-                quotes = UNCOUNTED
-            time = msgspec.json.encode(msgspec.json.decode(time)) if b"\\" in time else time
         if moment < EARLIEST_US:
             return None
-        part = bytes(event.features)
-        return number, quotes, event.id.encode(), time[1:-1], part, moment, features
+        if b"\\" in time:
+            time = msgspec.json.encode(msgspec.json.decode(time))
+        spelled, part = bytes(event.id)[1:-1], bytes(event.features)
+        return number, event_id, spelled, time[1:-1], part, moment, features
+
+
+def _quotes(values: Sequence[bytes]) -> NDArray[np.int64]:
+    """Count the quotes of each record that are not escaped."""
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    starts = np.cumsum(lengths) - lengths
+    text = np.frombuffer(b"".join(values), np.uint8)
+    quotes, slashes = text == ord('"'), text == ord("\\")
+    quotes[1:] &= ~slashes[:-1]
+    counts = np.add.reduceat(quotes, starts, dtype=np.int64)
+    # Behind an escaped backslash a quote is none that is escaped: these are counted one by one.
+    for row in np.flatnonzero(np.add.reduceat(slashes[1:] & slashes[:-1], starts)).tolist():
+        counts[row] = len(ENDS.findall(values[row]))
+    return counts
 
 
 def _time(text: bytes) -> datetime:
@@ -140,7 +141,7 @@ def _place(
     """Note where the texts of the rows stand; what stands only escaped goes to the buffer's end."""
     if not rows:
         return
-    numbers, _, ids, times, features, *_ = zip(*rows, strict=True)
+    numbers, ids, spelled, times, features, *_ = zip(*rows, strict=True)
     added: list[bytes] = []
     end = len(events.buffer)
     for column, texts in ((0, ids), (2, times)):
@@ -156,14 +157,15 @@ def _place(
     events.spans[numbers, 5] = at + [len(part) for part in features]
     if added:
         events.buffer = b"".join((events.buffer, *added))
-    escaped = [row for row, value in enumerate(values) if b"\\" in value]
+    escaped = [row for row, text in enumerate(ids) if text != spelled[row]]
     if escaped:
         events.spelled_ids = events.ids.copy()
-        spelled = [bytes(SPELLED.decode(values[row]).id) for row in escaped]
-        found = [values[row].find(text) for row, text in zip(escaped, spelled, strict=True)]
-        rows_of_texts, begin = np.array(numbers)[escaped], starts[escaped] + found + 1
-        events.spelled_ids[rows_of_texts, 0] = begin
-        events.spelled_ids[rows_of_texts, 1] = begin + [len(text) - 2 for text in spelled]
+        found = [values[row].find(b'"%b"' % spelled[row]) + 1 for row in escaped]
+        begin = starts[escaped] + found
+        events.spelled_ids[np.array(numbers)[escaped], 0] = begin
+        events.spelled_ids[np.array(numbers)[escaped], 1] = begin + [
+            len(spelled[row]) for row in escaped
+        ]
 
 
 def _offset(value: bytes, part: bytes) -> int:
@@ -195,14 +197,3 @@ def _kind(field: Field) -> Any:
     low = -LONGEST_WHOLE if field.low is None else math.ceil(field.low)
     high = LONGEST_WHOLE if field.high is None else math.floor(field.high)
     return Annotated[int, Meta(ge=max(low, -LONGEST_WHOLE), le=min(high, LONGEST_WHOLE))]
-
-
-def _repeated_name(value: bytes) -> bool:
-    repeated = False
-
-    def look(pairs: list[tuple[str, Any]]) -> None:
-        nonlocal repeated
-        repeated |= len({name for name, _ in pairs}) < len(pairs)
-
-    json.loads(value, object_pairs_hook=look)
-    return repeated

@@ -15,7 +15,7 @@ Hashes = Callable[[Sequence[bytes]], Any]
 _compiled: list[Hashes] = []
 
 
-def warm() -> None:
+def load() -> None:
     """Load the compiled hash, for services that place many records at once; takes a second."""
     from shared.kafka.murmur2 import hashes
 

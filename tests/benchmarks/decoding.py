@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from contracts.data import event_type
 from contracts.declaration import Declaration
-from shared.events import EventReader, fields_of
+from shared.events import EventReader, fields_of, load
 
 BATCH, BATCHES = 1000, 8
 NUMBERS = {f"feature_number_{number:02d}": "float" for number in range(15)}
@@ -104,6 +104,7 @@ def events(
 def _decoders(batch: Sequence[bytes], **shape: Any) -> dict[str, Decode]:
     declared = declaration(**shape)
     fields = fields_of(declared)
+    load()
     compiled, general = EventReader(fields), EventReader(fields, kernels=False)
     for reader in (compiled, general):
         for _ in range(2):  # the first reading shows the template

@@ -5,14 +5,14 @@ import random
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared.kafka.partitions import FEW, partitions_of, warm
+from shared.kafka.partitions import FEW, load, partitions_of
 
 PARTITIONS = list(range(7))
 
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled():
-    warm()
+    load()
 
 
 @pytest.mark.parametrize("number", [1, FEW - 1, FEW, 2000])

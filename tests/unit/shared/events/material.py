@@ -10,8 +10,9 @@ import numpy as np
 
 from contracts.data import event_type
 from contracts.declaration import Declaration
-from shared.events import EventReader, Events, fields_of
+from shared.events import EventReader, Events, fields_of, load
 
+load()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
 FEATURES = {

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from shared.events import EventReader, Field, PerText, compiled
+from shared.events import EventReader, Field, PerText, compiled, load
 from tests.unit.shared.events.material import (
     FEATURES,
     FIELDS,
@@ -51,7 +51,8 @@ def test_whatever_is_spelled_in_another_way_says_the_same(either, chance):
 def test_three_readings_of_one_batch_agree_to_the_bit(chance, compact):
     values = [spelled(event(chance), compact) for _ in range(300)]
     mixed, freeform = reader(), reader()
-    freeform._compiled._prefer = lambda template: None
+    freeform.read([])
+    freeform.decoder._prefer = lambda template: None
     for each in (mixed, freeform):
         each.read(values)
     *kernels, general = check(values, mixed, freeform, reader(kernels=False))
@@ -117,10 +118,17 @@ def test_the_first_feature_may_not_be_missing_with_its_comma():
     assert accepted.tolist() == [True, False, True, True, False, False]
 
 
-def test_warming_changes_nothing_that_is_read(either, chance):
-    either.warm()
-    (events,) = check([spelled(event(chance))], either)
+def test_loading_again_changes_nothing_that_is_read(either, chance):
+    before = spelled(event(chance))
+    check([before], either)
+    load()
+    (events,) = check([before, spelled(event(chance))], either)
     assert "x" not in events.vocabulary[0]
+
+
+def test_compiled_code_reads_where_it_is_wanted(either, chance):
+    check([spelled(event(chance))], either)
+    assert (either.decoder is not None) == either.kernels
 
 
 @pytest.mark.parametrize(
@@ -230,3 +238,17 @@ def test_fields_have_the_bounds_of_the_contract():
 def deaf(each: EventReader) -> None:
     """Leave the reader its compiled code alone."""
     each._general.fill = lambda *_: None
+
+
+def test_any_escapes_in_an_id_are_read_as_json_reads_them(either, chance):
+    features = json.dumps(event(chance)["features"])
+    ids = ["".join(chance.choices('\\"aé', k=chance.randint(1, 9))) for _ in range(500)]
+    values = [
+        f'{{"id":{json.dumps(name)},"time":"2020-01-01T00:00:00Z","features":{features}}}'.encode()
+        for name in ids
+    ]
+    read = either.read(values)
+    assert read.accepted.all()
+    assert [text.decode() for text in read.texts(read.ids)] == ids
+    spelled = [json.loads(b'"%b"' % text) for text in read.texts(read.spelled_ids)]
+    assert spelled == ids

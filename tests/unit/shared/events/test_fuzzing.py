@@ -48,7 +48,8 @@ def replaced(chance: random.Random, value: bytes) -> bytes:
 def test_no_fault_is_accepted_by_any_decoder():
     chance = random.Random(20)
     mixed, freeform, general, alone = reader(), reader(), reader(kernels=False), reader()
-    freeform._compiled._prefer = lambda template: None
+    freeform.read([])
+    freeform.decoder._prefer = lambda template: None
     for _ in range(6):
         learnt = [spelled(event(chance), compact) for compact in (True, False) for _ in range(100)]
         for each in (mixed, freeform, general, alone):
