@@ -12,7 +12,7 @@ from tests.faults.trial import OUTPUT, Trial, trial
 from tests.faults.world import World, within
 
 SERVICES = ("validation", "serving", "monitor", "training", "registry", "ingest")
-BETWEEN_S = 5.0  # six services: each then lives 30 s, and its supervisor takes it for healthy
+BETWEEN_S = 6.0  # six services: each then lives 30 s, and its supervisor takes it for healthy
 RECOVERY_S = 3.0
 
 
