@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import socket
 from types import FrameType
@@ -80,8 +79,6 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=5,
     )
-    # What was imported stays for good: the collector need not look at it again.
-    gc.freeze()
     Server(config, serving.drain).run()
 
 

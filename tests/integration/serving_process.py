@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -52,7 +52,8 @@ class ServingProcess:
                 last = reply.text
             except httpx.TransportError:
                 pass
-            time.sleep(0.02)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.02)
         raise AssertionError(f"{last}\n{Path(self.log.name).read_text()}")
 
     def terminate(self) -> None:
