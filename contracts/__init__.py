@@ -2,9 +2,16 @@
 
 from typing import Any
 
+from contracts.alerts import ALERT_RAISED, ALERT_RESOLVED
 from contracts.base import DataTopic, Event, Topic
 from contracts.data import DATA_TOPICS
-from contracts.performance import DRIFT_DETECTED, PERFORMANCE_MEASURED, WINDOW_COUNTED
+from contracts.performance import (
+    DRIFT_DETECTED,
+    DRIFT_MEASURED,
+    PERFORMANCE_MEASURED,
+    PREDICTIONS_COUNTED,
+    WINDOW_COUNTED,
+)
 from contracts.quality import QUALITY_MEASURED
 from contracts.registry import (
     MODEL_DECLARED,
@@ -20,9 +27,13 @@ TOPICS: tuple[Topic[Any], ...] = (
     MODEL_DECLARED,
     RELEASE_CHANGED,
     QUALITY_MEASURED,
+    PREDICTIONS_COUNTED,
     WINDOW_COUNTED,
     PERFORMANCE_MEASURED,
+    DRIFT_MEASURED,
     DRIFT_DETECTED,
+    ALERT_RAISED,
+    ALERT_RESOLVED,
     TRAINING_REQUESTED,
     TRAINING_DECIDED,
     MODEL_TRAINED,

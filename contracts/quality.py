@@ -15,7 +15,7 @@ class QualityMeasured(Event):
 
     A later message for the same stream, partition and window replaces the earlier one.
 
-    Produced by validation. Consumed by client.
+    Produced by validation. Consumed by monitor, client.
     """
 
     stream: Literal["events", "labels"]
@@ -34,6 +34,6 @@ QUALITY_MEASURED = Topic(
     "quality.measured.v1",
     QualityMeasured,
     producer="validation",
-    consumers=("client",),
+    consumers=("monitor", "client"),
     retention=timedelta(days=90),
 )

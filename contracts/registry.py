@@ -64,6 +64,9 @@ class VersionRef(Value):
     trained_at: AwareDatetime | None = Field(description="Event time of the last row it has seen.")
     loss: Finite | None = Field(description="Mean loss on its pinned rows: the baseline.")
     loss_sd: Finite | None = Field(description="Standard deviation of that loss per row.")
+    baseline: Digest | None = Field(
+        None, description="Tree digest of what monitor compares its traffic with; None: nothing."
+    )
 
 
 class Declared(Value):

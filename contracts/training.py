@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from contracts.base import Digest, Event, Finite, Reason, Topic, Value, Version
+from contracts.base import Digest, Event, Finite, Reason, Topic, Value, Version, Window
 
 
 class TrainingRequested(Event):
@@ -33,6 +33,12 @@ class TrainingDecided(Event):
     new_labels: int = Field(ge=0, description="Of these, new since the last run.")
     dataset_version: int | None = Field(description="Version of the offline store that is pinned.")
     reason: Reason
+    since: AwareDatetime | None = Field(
+        None, description="Change point of the drift that waits for an answer."
+    )
+    excluded: tuple[Window, ...] = Field(
+        (), max_length=1000, description="Event times under a data-quality alert: not learned from."
+    )
 
 
 class Interval(Value):
@@ -111,6 +117,9 @@ class ModelTrained(Event):
     evaluation: Evaluation | None
     seconds: Finite
     reason: Reason
+    baseline: Digest | None = Field(
+        None, description="Tree digest of what monitor compares with; None: the reason says why."
+    )
 
 
 TRAINING_REQUESTED = Topic(
