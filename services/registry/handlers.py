@@ -192,6 +192,7 @@ def _run(trained: ModelTrained) -> Run:
         rows=dataset.rows if dataset else None,
         end=dataset.end if dataset else None,
         evaluation=EVALUATION.validate_json(evaluation.model_dump_json()) if evaluation else None,
+        baseline=trained.baseline,
     )
 
 

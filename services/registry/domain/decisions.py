@@ -44,6 +44,7 @@ class Run:
     Attributes:
         rows: of its dataset.
         end: event time of the dataset's last row.
+        baseline: what monitor compares the version's traffic with; a version may be without.
 
     """
 
@@ -55,6 +56,7 @@ class Run:
     rows: int | None
     end: datetime | None
     evaluation: Evaluation | None
+    baseline: str | None = None
 
 
 def rejected(reason: str) -> list[Decided]:
@@ -196,6 +198,7 @@ def _registered(state: State, run: Run) -> Registered | None:
         trained_at=min(run.end, evaluation.start),
         loss=evaluation.candidate_loss,
         loss_sd=evaluation.loss_sd,
+        baseline=run.baseline,
     )
     return Registered(version, run.run_id, run.declaration, run.rows, evaluation)
 

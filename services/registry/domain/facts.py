@@ -62,6 +62,7 @@ class VersionRef:
     trained_at: datetime | None = None
     loss: float | None = None
     loss_sd: float | None = None
+    baseline: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tests.service.registry.house import (
     declare,
     evaluation,
     promote,
+    restarted,
     roll_back,
     trained,
 )
@@ -71,6 +72,29 @@ async def test_a_candidate_that_is_shown_better_becomes_champion(house):
     release = house.releases[-1]
     assert release.plan.stable == entries[0].fact.version
     assert release.plan.withdrawn is None
+
+
+async def test_a_version_carries_its_baseline_into_every_plan(house):
+    await house.hear(declare(), trained("t1", baseline="b" * 64))
+    assert house.log[-3].fact.version.baseline == "b" * 64
+    assert house.releases[-1].plan.stable.baseline == "b" * 64
+    assert house.releases[0].plan.stable.baseline is None
+
+    await house.hear(trained("t2", evaluation("0.0.1")))
+    last = house.releases[-1]
+    assert last.plan.stable.version == "0.0.2"
+    assert last.plan.stable.baseline is None
+    assert [past.plan.stable.baseline for past in last.history] == [None, "b" * 64]
+
+
+async def test_a_baseline_survives_a_restart_and_a_rollback(house):
+    await house.hear(
+        declare(), trained("t1", baseline="b" * 64), trained("t2", evaluation("0.0.1"))
+    )
+    again = House(restarted(house.kafka))
+    await again.kafka.settle()
+    await again.hear(roll_back("r"))
+    assert again.releases[-1].plan.stable.baseline == "b" * 64
 
 
 async def test_a_plan_carries_the_ones_before_with_their_times(house):
