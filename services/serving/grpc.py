@@ -137,14 +137,15 @@ class Service(GRPCInferenceServiceServicer):
         )
         asked = asked_by(said, _rows(served, request))
         wanted, trace = served.outputs.wanted(asked), _trace(context)
-        inferred = await self.inference.infer(served, request.model_version or None, asked, trace)
+        version = request.model_version or None
+        _, inferred = await self.inference.infer(served, version, asked, trace)
         tensors = [
             served.outputs.tensor(name, inferred.scores, inferred.choices) for name, _ in wanted
         ]
         raw = bool(request.raw_input_contents) or asked.binary
         answer = pb.ModelInferResponse(
-            model_name=inferred.model,
-            model_version=inferred.version,
+            model_name=inferred.author.model,
+            model_version=inferred.author.version,
             id=inferred.id,
             outputs=[_output(tensor, raw) for tensor in tensors],
         )

@@ -7,12 +7,14 @@ from typing import Any
 
 from aiokafka.partitioner import DefaultPartitioner
 
-FEW = 64
+from shared.kafka import columns
+
+FEW = 16
 ONE_BY_ONE = DefaultPartitioner()
 
 Hashes = Callable[[Sequence[bytes]], Any]
 
-_compiled: list[Hashes] = []
+_hashes: list[Hashes] = [columns.hashes]
 
 
 def load() -> None:
@@ -20,7 +22,7 @@ def load() -> None:
     from shared.kafka.murmur2 import hashes
 
     hashes([b"key"])
-    _compiled[:] = [hashes]
+    _hashes[:] = [hashes]
 
 
 def partitions_of(keys: Sequence[bytes | None], partitions: Sequence[int]) -> list[int]:
@@ -32,6 +34,6 @@ def partitions_of(keys: Sequence[bytes | None], partitions: Sequence[int]) -> li
 
     """
     given = [key for key in keys if key is not None]
-    if not _compiled or len(given) < max(FEW, len(keys)):
+    if len(given) < max(FEW, len(keys)):
         return [ONE_BY_ONE(key, partitions, partitions) for key in keys]
-    return [partitions[index] for index in (_compiled[0](given) % len(partitions)).tolist()]
+    return [partitions[index] for index in (_hashes[0](given) % len(partitions)).tolist()]

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from contracts.data import PREDICTIONS
-from services.serving.domain.inferred import Inferred, records
-from services.serving.domain.predictions import Writer
+from services.serving.domain.inferred import Author, Inferred, records
 from shared.errors import Transient
 from shared.kafka import Block, Names, Publisher
 from shared.kafka.producer import Unpublishable
@@ -120,10 +119,11 @@ class KafkaOutbox:
     async def _run(self) -> None:
         while not self._ending or self._queue:
             await self._there.wait()
-            await self._linger()
-            while self._queue:
+            if len(self._queue) < AT_ONCE:
+                await self._linger()
+            if self._queue:
                 await self._publish(self._queue[:AT_ONCE])
-            if not self._ending:
+            if not self._queue and not self._ending:
                 self._there.clear()
 
     async def _linger(self) -> None:
@@ -157,7 +157,7 @@ class KafkaOutbox:
         del self._queue[: len(batch)]
         rows = Counter[str]()
         for waiting in batch:
-            rows[waiting.inferred.model] += len(waiting.inferred.rows)
+            rows[waiting.inferred.author.model] += len(waiting.inferred.rows)
             waiting.settle()
         self._rows -= rows.total()
         for model, number in rows.items():
@@ -169,13 +169,13 @@ class KafkaOutbox:
         waiting.settle(error)
 
     def _blocks(self, batch: Sequence[Waiting]) -> list[Block]:
-        """Write the predictions, one block per version and plan."""
-        groups: dict[Writer, list[Inferred]] = defaultdict(list)
+        """Write the predictions, one block per author."""
+        groups: dict[Author, list[Inferred]] = defaultdict(list)
         for waiting in batch:
-            groups[waiting.inferred.writer].append(waiting.inferred)
+            groups[waiting.inferred.author].append(waiting.inferred)
         return [self._block(group) for group in groups.values()]
 
     def _block(self, group: Sequence[Inferred]) -> Block:
         keys, values, headers = records(group)
-        topic = self.names.data(PREDICTIONS, group[0].model)
+        topic = self.names.data(PREDICTIONS, group[0].author.model)
         return Block(topic, None, keys, values, headers, [None] * len(keys))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 LONGEST_TEXT = 200
 Kind = Literal["int", "float", "bool", "category"]
 NATIVE: dict[Kind, str] = {"int": "INT64", "float": "FP64", "bool": "BOOL", "category": "BYTES"}
-Row = tuple[Any, ...]
+Row = tuple[Any, ...]  # values in declared order; a whole number may be a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +70,26 @@ class Feature:
         if element != int(element):
             raise ValueError(f"{element}, no whole number")
         return int(element)
+
+
+class RowWriter:
+    """Writes rows as JSON objects, value beside name.
+
+    Args:
+        features: of the rows, in their order.
+
+    """
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        fields = {f"f{place}": feature.name for place, feature in enumerate(features)}
+        self._object = msgspec.defstruct("Features", list(fields), rename=fields)
+        self._encode = msgspec.json.Encoder().encode
+        self._whole = [n for n, feature in enumerate(features) if feature.kind == "int"]
+
+    def json(self, row: Row) -> bytes:
+        """Write a row."""
+        values = list(row)
+        for place in self._whole:
+            if values[place] is not None:
+                values[place] = int(values[place])
+        return self._encode(self._object(*values))

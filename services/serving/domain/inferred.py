@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 import numpy as np
 
-from services.serving.domain.features import Row
+from services.serving.domain.features import Row, RowWriter
 from services.serving.domain.predictions import Header, Writer
 from services.serving.domain.replies import Score
 
@@ -15,25 +17,31 @@ ENCODER = msgspec.json.Encoder()
 Records = tuple[list[bytes], list[bytes], list[list[Header]]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Author:
+    """One version of a model under one plan, as what it answers is written."""
+
+    model: str
+    version: str
+    writer: Writer
+    features: RowWriter
+
+
 class Inferred(msgspec.Struct, frozen=True):
     """The rows of one request and what one version made of them.
 
     Attributes:
-        writer: writes predictions of this version under this plan.
-        names: of the features.
+        author: made the predictions.
+        time: of the request.
         choices: places of the decisions among the answers.
-        time: of the request, RFC 3339.
         entity: key of the records; empty for each its own id.
         headers: further ones of each record.
 
     """
 
-    model: str
-    version: str
-    writer: Writer
-    names: Sequence[str]
+    author: Author
     id: str
-    time: str
+    time: datetime
     rows: Sequence[Row]
     scores: Sequence[Score]
     choices: Sequence[int]
@@ -48,20 +56,25 @@ class Inferred(msgspec.Struct, frozen=True):
 
 
 def records(group: Sequence[Inferred]) -> Records:
-    """Write the predictions of requests that were answered by one version under one plan."""
-    encode, writer, names = ENCODER.encode, group[0].writer, group[0].names
+    """Write the predictions of requests that one author answered."""
+    author, encode = group[0].author, ENCODER.encode
     ids = [identity for inferred in group for identity in inferred.ids()]
     raw = [identity.encode() for identity in ids]
-    times = [inferred.time.encode() for inferred in group for _ in inferred.rows]
-    values = writer.values(
+    own = [
+        (encode(inferred.time)[1:-1], inferred.entity.encode(), inferred.headers)
+        for inferred in group
+        for _ in inferred.rows
+    ]
+    times = [time for time, _, _ in own]
+    values = author.writer.values(
         [encode(identity)[1:-1] for identity in ids],
         times,
-        [encode(dict(zip(names, row, strict=True))) for i in group for row in i.rows],
+        [author.features.json(row) for inferred in group for row in inferred.rows],
         np.asarray([score for inferred in group for score in inferred.scores]),
         [choice for inferred in group for choice in inferred.choices],
     )
-    entities = [inferred.entity.encode() for inferred in group for _ in inferred.rows]
-    keys = [entity or identity for entity, identity in zip(entities, raw, strict=True)]
-    own = [inferred.headers for inferred in group for _ in inferred.rows]
-    headers = [[*h, *more] for h, more in zip(writer.headers(raw, times), own, strict=True)]
+    keys = [entity or identity for (_, entity, _), identity in zip(own, raw, strict=True)]
+    headers = author.writer.headers(raw, times)
+    for written, (_, _, more) in zip(headers, own, strict=True):
+        written += more
     return keys, values, headers

@@ -34,6 +34,10 @@ class Outputs:
             self.metadata.append(TensorMetadata("decision", self.decision, [-1]))
         self.names = [tensor.name for tensor in self.metadata]
 
+    def usual(self, asked: Asked) -> bool:
+        """Tell whether all outputs of one row are wanted as JSON."""
+        return not asked.outputs and not asked.binary and len(asked.rows) == 1
+
     def wanted(self, asked: Asked) -> list[tuple[str, bool]]:
         """List the outputs that are wanted, each with whether it is wanted as bytes.
 
@@ -78,3 +82,32 @@ def body_of(
     reply = InferReply(model, version, request_id, [tensor for tensor, _ in tensors])
     document = ENCODER.encode(reply)
     return (document + b"".join(binary), len(document)) if binary else (document, None)
+
+
+class UsualReply:
+    """Writes what `body_of` does for one row and all outputs as JSON, in a fraction of the time.
+
+    Args:
+        model: by name.
+        version: that answers.
+        outputs: of the model.
+
+    """
+
+    def __init__(self, model: str, version: str, outputs: Outputs) -> None:
+        classes, answers = outputs.classes, outputs.answers
+        mark, score = "\0", [0.0] * classes if classes else 0.0
+        self._tails = []
+        for choice in range(len(answers)):
+            tensors = [(outputs.tensor(n, [score], [choice]), False) for n in outputs.names]
+            document, _ = body_of(model, version, mark, tensors)
+            self._head, _, rest = document.partition(ENCODER.encode(mark))
+            self._middle, _, tail = rest.partition(ENCODER.encode([0.0] * (classes or 1)))
+            self._tails.append(tail)
+        self._form = b"%b" * 5 if classes else b"%b%b%b[%b]%b"
+
+    def body(self, request_id: str, score: Score, choice: int) -> bytes:
+        """Write an answer."""
+        encode = ENCODER.encode
+        written = (self._head, encode(request_id), self._middle, encode(score), self._tails[choice])
+        return self._form % written

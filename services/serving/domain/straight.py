@@ -28,7 +28,8 @@ KINDS = {"float": float, "int": int, "bool": bool, "category": str}
 class StraightReader:
     """Reads a single row in either form; everything else is left to the judge, `Signature.rows`.
 
-    What it reads is what the judge reads; what it does not take may be sound all the same.
+    What it reads is what the judge reads, a whole number possibly as a float; what it does not
+    take may be sound all the same.
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
@@ -36,7 +37,6 @@ class StraightReader:
         numeric = all(feature.kind in ("int", "float") for feature in features)
         self._matrix = _matrix(features) if numeric else None
         self._names = frozenset(feature.name for feature in features)
-        self._whole = [n for n, feature in enumerate(features) if feature.kind == "int"]
 
     def read(self, body: bytes) -> tuple[Request, Row] | None:
         """Read a body; None where that is not possible."""
@@ -46,26 +46,13 @@ class StraightReader:
             except ValueError:
                 pass
             else:
-                return self._matrix_read(request)
+                (tensor,) = request.inputs
+                return None if tensor.name in self._names else (request, tensor.data)
         try:
             request = self._named.decode(body)
         except ValueError:
             return None
         return request, tuple([tensor.data[0] for tensor in request.inputs])
-
-    def _matrix_read(self, request: Any) -> tuple[Request, Row] | None:
-        """Turn the values of whole numbers, which came among others, into such."""
-        (tensor,) = request.inputs
-        if tensor.name in self._names:
-            return None
-        row = list(tensor.data)
-        for place in self._whole:
-            value = row[place]
-            if value is not None:
-                row[place] = whole = int(value)
-                if whole != value:
-                    return None
-        return request, tuple(row)
 
 
 def _matrix(features: Sequence[Feature]) -> msgspec.json.Decoder[Any]:
@@ -108,7 +95,8 @@ def _type(feature: Feature, kind: Any) -> Any:
         low = None if low is None else math.ceil(low)
         high = None if high is None else math.floor(high)
     if kind in (int, float):
-        kind = Annotated[kind, msgspec.Meta(ge=low, le=high)]
+        whole = 1 if feature.kind == "int" else None
+        kind = Annotated[kind, msgspec.Meta(ge=low, le=high, multiple_of=whole)]
     elif feature.categories is not None:
         kind = OneOf[tuple(sorted(feature.categories))]
     elif kind is str:

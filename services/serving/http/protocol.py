@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -22,15 +22,12 @@ Headers = Iterable[tuple[bytes, bytes]]
 JSON, BYTES = (b"content-type", b"application/json"), (b"content-type", b"application/octet-stream")
 RETRY = (b"retry-after", b"1")
 JSON_SIZE = b"inference-header-content-length"
+READ = frozenset((JSON_SIZE, b"traceparent", b"content-encoding"))
 ENCODER = msgspec.json.Encoder()
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """An answer as it goes out."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
+# Status, body, headers.
+Answer = tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]
 
 
 class TooLarge(ValueError):
@@ -62,53 +59,60 @@ class Protocol:
         self.telemetry, self.inference, self.server = telemetry, inference, server
         self.unready, self.max_body, self.rest = unready, max_body, rest
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a request; every error has a body that says what is wrong."""
-        path = scope["path"] if scope["type"] == "http" else ""
-        if not path.startswith("/v2"):
-            return await self.rest(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith("/v2"):
+            return self._answer(scope, receive, send)
+        return self.rest(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._answer(scope, receive)
+            target = target_of(scope["path"])
+            if scope["method"] != target.method:
+                answer = _error(405, f"use {target.method}", (b"allow", target.method.encode()))
+            elif target.what == "infer":
+                answer = await self._infer(target, scope["headers"], await self._body(receive))
+            else:
+                answer = await self._told(target)
         except Exception as error:
-            answer = self._refused(path, error)
-        size = (b"content-length", b"%d" % len(answer.body))
-        headers = [*answer.headers, size]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
-        return None
+            answer = self._refused(scope["path"], error)
+        status, body, own = answer
+        headers = [*own, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        target = target_of(scope["path"])
-        if scope["method"] != target.method:
-            return _error(405, f"use {target.method}", (b"allow", target.method.encode()))
-        if target.what == "infer":
-            return await self._infer(target, scope["headers"], receive)
-        return await self._told(target)
-
-    async def _infer(self, target: Target, headers: Headers, receive: Receive) -> Answer:
+    async def _infer(self, target: Target, headers: Headers, body: bytes) -> Answer:
         json_size: int | None = None
         trace: tuple[Header, ...] = ()
         for name, value in headers:
+            if name not in READ:
+                continue
             if name == JSON_SIZE:
                 json_size = int(value)
             elif name == b"traceparent":
                 trace = (("traceparent", value),)
-            elif name == b"content-encoding" and value != b"identity":
+            elif value != b"identity":
                 return _error(415, "compressed bodies are not taken")
-        body = await self._body(receive)
         served = self.inference.served(target.model)
         question = asked(served.signature, body, json_size)
         outputs = served.outputs
-        wanted = outputs.wanted(question)
-        inferred = await self.inference.infer(served, target.version, question, trace)
+        usual = outputs.usual(question)
+        wanted = () if usual else outputs.wanted(question)
+        answered = None if target.version else self.inference.at_once(served, question, trace)
+        opened, inferred = answered or await self.inference.infer(
+            served, target.version, question, trace
+        )
+        if usual:
+            score, choice = inferred.scores[0], inferred.choices[0]
+            return 200, opened.reply.body(inferred.id, score, choice), (JSON,)
         tensors = [
             (outputs.tensor(name, inferred.scores, inferred.choices), binary)
             for name, binary in wanted
         ]
-        content, size = body_of(target.model, inferred.version, inferred.id, tensors)
+        content, size = body_of(target.model, inferred.author.version, inferred.id, tensors)
         if size is None:
-            return Answer(200, content)
-        return Answer(200, content, (BYTES, (JSON_SIZE, b"%d" % size)))
+            return 200, content, (JSON,)
+        return 200, content, (BYTES, (JSON_SIZE, b"%d" % size))
 
     async def _told(self, target: Target) -> Answer:
         if target.what == "live":
@@ -146,13 +150,13 @@ class Protocol:
         else:
             self.telemetry.log.exception("%s cannot be answered", path)
             answer = _error(500, f"{type(error).__name__}: the log says more")
-        self.telemetry.count("http_requests", f"v2 {answer.status}")
+        self.telemetry.count("http_requests", f"v2 {answer[0]}")
         return answer
 
 
 def _document(content: Any) -> Answer:
-    return Answer(200, ENCODER.encode(content))
+    return 200, ENCODER.encode(content), (JSON,)
 
 
 def _error(status: int, reason: str, *headers: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, ENCODER.encode({"error": reason}), (JSON, *headers))
+    return status, ENCODER.encode({"error": reason}), (JSON, *headers)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import random
 from collections.abc import Sequence
 from datetime import datetime
+from random import randbytes
 
 from services.serving.domain.features import Row
 from services.serving.domain.inferred import Inferred
 from services.serving.domain.predictions import Header
-from services.serving.domain.replies import Score
 from services.serving.domain.requests import Asked
 from services.serving.domain.timeline import Plan
-from services.serving.inference.served import Opened, Served
+from services.serving.inference.scoring import Decided, Scorer
+from services.serving.inference.served import Opened, Served, milliseconds
 from services.serving.ports import Library, Outbox, Releases, Unknown, Unusable
 from shared.clock import Clock
 from shared.errors import Transient
@@ -72,11 +71,30 @@ class Inference:
         if version is not None:
             await self._open(served, served.plan_of(version))
         else:
-            await self._deciding(served, _ms(self.clock()))
+            await self._deciding(served, self.clock())
+
+    def at_once(
+        self, served: Served, asked: Asked, headers: tuple[Header, ...] = ()
+    ) -> tuple[Opened, Inferred] | None:
+        """Answer a single row by the version that stands; None if anything has to be waited for.
+
+        Raises:
+            Transient: the answer cannot be published now.
+            ArithmeticError: the version answers with something that is no number.
+
+        """
+        now = self.clock()
+        opened = served.standing(now)
+        if opened is None or asked.durable or len(asked.rows) != 1:
+            return None
+        decided = opened.scorer.one(asked.rows[0])
+        inferred = _inferred(opened, asked, now, decided, headers)
+        self.outbox.put(inferred)
+        return opened, inferred
 
     async def infer(
         self, served: Served, version: str | None, asked: Asked, headers: tuple[Header, ...] = ()
-    ) -> Inferred:
+    ) -> tuple[Opened, Inferred]:
         """Answer a request; without a version the release decides and the answer is published.
 
         Raises:
@@ -87,46 +105,34 @@ class Inference:
         """
         while True:
             now = self.clock()
-            opened = await self._chosen(served, version, _ms(now))
-            scores, choices = await self._scored(opened, served, asked.rows)
+            opened = await self._chosen(served, version, now)
+            decided = await self._decided(opened.scorer, asked.rows)
             # A version that was withdrawn in the meantime must not decide.
             if version is not None or self.releases.get(served.name) is served.release:
                 break
             served = self.served(served.name)
-        inferred = Inferred(
-            served.name,
-            opened.plan.version,
-            opened.writer,
-            served.signature.names,
-            asked.id or f"{random.getrandbits(128):032x}",
-            now.isoformat(),
-            asked.rows,
-            scores,
-            choices,
-            asked.entity,
-            headers,
-        )
+        inferred = _inferred(opened, asked, now, decided, headers)
         if version is None and asked.durable:
             await self.outbox.keep(inferred)
         elif version is None:
             self.outbox.put(inferred)
-        return inferred
+        return opened, inferred
 
-    async def _chosen(self, served: Served, version: str | None, now_ms: float) -> Opened:
+    async def _chosen(self, served: Served, version: str | None, now: datetime) -> Opened:
         if version is not None:
             return await self._open(served, served.plan_of(version))
-        return served.standing(now_ms) or await self._deciding(served, now_ms)
+        return served.standing(now) or await self._deciding(served, now)
 
-    async def _deciding(self, served: Served, now_ms: float) -> Opened:
+    async def _deciding(self, served: Served, now: datetime) -> Opened:
         """Open what the plan in force names; what cannot be used leaves it to the one before."""
         timeline, reason = served.release.timeline, ""
-        for plan in timeline.choices(timeline.in_force(now_ms)):
+        for plan in timeline.choices(timeline.in_force(milliseconds(now))):
             try:
                 opened = await self._usable(served, plan)
             except Unusable as error:
                 reason = str(error)
             else:
-                served.stands(opened, now_ms)
+                served.stands(opened, now)
                 return opened
         raise Transient(f"no version of {served.name} can be used: {reason}")
 
@@ -146,31 +152,16 @@ class Inference:
             raise Transient(f"version {plan.version} is being opened: try again") from error
         return served.opened(plan, model)
 
-    async def _scored(
-        self, opened: Opened, served: Served, rows: Sequence[Row]
-    ) -> tuple[Sequence[Score], Sequence[int]]:
-        rule, scorer = served.release.rule, opened.scorer
+    async def _decided(self, scorer: Scorer, rows: Sequence[Row]) -> Decided:
         if len(rows) == 1:
-            score = scorer.one(rows[0])
-            if not _finite(score):
-                raise _no_number(opened.plan)
-            return [score], [rule.choice(score)]
+            return scorer.one(rows[0])
         if len(rows) * scorer.model.row_us <= self.inline_us:
-            scores = scorer.many(rows)
-        else:
-            scores = await asyncio.to_thread(scorer.many, rows)
-        if not rule.usable(scores).all():
-            raise _no_number(opened.plan)
-        return scores.tolist(), rule.choices(scores)
+            return scorer.many(rows)
+        return await asyncio.to_thread(scorer.many, rows)
 
 
-def _finite(score: Score) -> bool:
-    return math.isfinite(score) if isinstance(score, float) else all(map(math.isfinite, score))
-
-
-def _no_number(plan: Plan) -> ArithmeticError:
-    return ArithmeticError(f"version {plan.version} answers with something that is no number")
-
-
-def _ms(moment: datetime) -> float:
-    return moment.timestamp() * 1000
+def _inferred(
+    opened: Opened, asked: Asked, now: datetime, decided: Decided, headers: tuple[Header, ...]
+) -> Inferred:
+    identity = asked.id or randbytes(16).hex()
+    return Inferred(opened.author, identity, now, asked.rows, *decided, asked.entity, headers)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from contracts.data import LARGEST, PREDICTIONS
 from contracts.declaration import Declaration
-from services.serving.domain.features import Feature
+from services.serving.domain.features import Feature, RowWriter
+from services.serving.domain.inferred import Author
 from services.serving.domain.predictions import Writer
 from services.serving.domain.protocol import ModelMetadata
-from services.serving.domain.replies import Outputs
+from services.serving.domain.replies import Outputs, UsualReply
 from services.serving.domain.signature import Signature
 from services.serving.domain.timeline import Plan
 from services.serving.inference.scoring import Scorer
@@ -17,7 +19,8 @@ from services.serving.ports import Release, Unknown
 from shared.models import Model, Prior
 
 PLATFORM = "lightgbm_text"
-STANDS_MS = 1000.0
+STANDS = timedelta(seconds=1)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Opened:
 
     plan: Plan
     scorer: Scorer
-    writer: Writer
+    author: Author
+    reply: UsualReply
 
 
 class Served:
@@ -35,20 +39,23 @@ class Served:
     def __init__(self, release: Release) -> None:
         self.release, self.name = release, release.declaration.name
         self.signature = Signature(features_of(release.declaration))
+        self.features = RowWriter(self.signature.features)
         self.outputs = Outputs(release.rule)
         self.prior = Prior(release.declaration.spec.prior or 0.0)
         self._standing: Opened | None = None
-        self._from = self._until = 0.0
+        self._from = self._until = NEVER
         self._opened: dict[str, Opened] = {}
 
-    def standing(self, now_ms: float) -> Opened | None:
+    def standing(self, now: datetime) -> Opened | None:
         """Name the version that decides now, if it was found within the last second."""
-        return self._standing if self._from <= now_ms < self._until else None
+        return self._standing if self._from <= now < self._until else None
 
-    def stands(self, opened: Opened, now_ms: float) -> None:
+    def stands(self, opened: Opened, now: datetime) -> None:
         """Keep in mind who decides: for a second, or until the next plan is in force."""
-        later = [time for time in self.release.timeline.times if time > now_ms]
-        self._from, self._until = now_ms, min([now_ms + STANDS_MS, *later[:1]])
+        next_ms = next((t for t in self.release.timeline.times if t > milliseconds(now)), None)
+        self._from, self._until = now, now + STANDS
+        if next_ms is not None and next_ms < milliseconds(self._until):
+            self._until = datetime.fromtimestamp(next_ms / 1000, UTC)
         self._standing = opened
 
     def opened(self, plan: Plan, model: Model) -> Opened:
@@ -57,7 +64,9 @@ class Served:
         if known is None or known.scorer.model is not model:
             topic, rule = PREDICTIONS.name(self.name), self.release.rule
             writer = Writer.of(topic, self.name, plan.version, plan.plan_id, rule.answers)
-            known = Opened(plan, Scorer(model, self.signature.names), writer)
+            author = Author(self.name, plan.version, writer, self.features)
+            reply = UsualReply(self.name, plan.version, self.outputs)
+            known = Opened(plan, Scorer(model, self.signature.features, rule), author, reply)
             self._opened[plan.plan_id] = known
         return known
 
@@ -101,3 +110,8 @@ def features_of(declaration: Declaration) -> list[Feature]:
         )
         for name, feature in declaration.spec.features.items()
     ]
+
+
+def milliseconds(moment: datetime) -> float:
+    """Count from 1970 on, as Kafka does."""
+    return moment.timestamp() * 1000

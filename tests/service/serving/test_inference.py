@@ -75,7 +75,7 @@ async def test_an_answer_becomes_a_prediction_of_the_contract(world):
     (said,) = await world.told()
     assert said["features"] == {"seats": 149, "age": None}
     assert (said["id"], said["plan"], said["role"]) == ("r1", "plan-0", "stable")
-    assert said["time"] == world.now().isoformat()
+    assert datetime.fromisoformat(said["time"]) == world.now()
     (record,) = world.records
     prediction_type(declaration()).model_validate_json(record.value)
     assert record.key == b"UA"

@@ -5,20 +5,24 @@ import random
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
+from shared.kafka import columns, partitions
 from shared.kafka.partitions import FEW, load, partitions_of
 
 PARTITIONS = list(range(7))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def compiled():
-    load()
+@pytest.fixture(autouse=True, params=["plain", "compiled"])
+def way(request, monkeypatch):
+    monkeypatch.setattr(partitions, "_hashes", [columns.hashes])
+    if request.param == "compiled":
+        load()
 
 
+@pytest.mark.parametrize("longest", [1, 40, 400])
 @pytest.mark.parametrize("number", [1, FEW - 1, FEW, 2000])
-def test_every_key_goes_where_the_client_library_would_send_it(number):
+def test_every_key_goes_where_the_client_library_would_send_it(number, longest):
     chance = random.Random(number)
-    keys = [chance.randbytes(chance.randrange(40)) for _ in range(number)]
+    keys = [chance.randbytes(chance.randrange(longest)) for _ in range(number)]
     expected = [DefaultPartitioner()(key, PARTITIONS, PARTITIONS) for key in keys]
     assert partitions_of(keys, PARTITIONS) == expected
 
