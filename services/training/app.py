@@ -7,12 +7,14 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from contracts.alerts import ALERT_RAISED, ALERT_RESOLVED
 from contracts.data import OUTCOMES
 from contracts.performance import DRIFT_DETECTED
 from contracts.registry import MODEL_DECLARED, RELEASE_CHANGED
 from contracts.training import MODEL_TRAINED, TRAINING_DECIDED, TRAINING_REQUESTED
 from services.training.adapters.child import ChildLauncher
 from services.training.adapters.delta import DeltaStore
+from services.training.handlers.alarms import Alarms
 from services.training.handlers.deciding import Desk, decide_on_drift, decide_on_request
 from services.training.handlers.keeping import Decoders, go_on, keep_outcomes
 from services.training.handlers.knowledge import Models, RunLog
@@ -27,6 +29,8 @@ CONTROL = (
     MODEL_DECLARED,
     RELEASE_CHANGED,
     DRIFT_DETECTED,
+    ALERT_RAISED,
+    ALERT_RESOLVED,
     TRAINING_REQUESTED,
     TRAINING_DECIDED,
     MODEL_TRAINED,
@@ -48,14 +52,14 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         doubles: `publisher` and `launcher` in place of the real ones.
 
     """
-    names, models, log = Names(settings.prefix), Models(), RunLog()
+    names, models, log, alarms = Names(settings.prefix), Models(), RunLog(), Alarms()
     producer = Producer(settings.kafka, telemetry)
     publisher = doubles.get("publisher", producer)
     store = DeltaStore(settings.state / "offline", pins=log.pins, most_rows=settings.flush_rows)
     launcher = doubles.get("launcher") or ChildLauncher(
         telemetry, settings.state / "runs", settings.run_timeout_s
     )
-    desk, teller = Desk(models, log, store), Teller(telemetry, names, publisher)
+    desk, teller = Desk(models, log, alarms, store), Teller(telemetry, names, publisher)
     runs = Runs(
         telemetry,
         launcher=launcher,
@@ -92,6 +96,9 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         table(RELEASE_CHANGED, models.release),
         table(TRAINING_DECIDED, log.decided),
         table(MODEL_TRAINED, log.trained),
+        table(DRIFT_DETECTED, alarms.drifted),
+        table(ALERT_RAISED, alarms.raised),
+        table(ALERT_RESOLVED, alarms.resolved),
         pulse,
         Timer(teller, pulse.beat, every_s=settings.flush_s),
         runs,

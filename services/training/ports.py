@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from contracts.base import Window
 from contracts.declaration import Declaration
 from contracts.registry import VersionRef
 from contracts.training import Dataset, Evaluation, Trial
@@ -77,6 +78,12 @@ class Store(Protocol):
         """Sum up what is written; None without a table. `unlabelled`: these count as labels."""
         ...
 
+    async def labels_within(
+        self, model: str, spans: Sequence[tuple[datetime, datetime]], *, unlabelled: bool
+    ) -> int:
+        """Count matured labels by event time, each span until before its end."""
+        ...
+
     async def reopen(
         self, partitions: Mapping[str, tuple[str, frozenset[int]]]
     ) -> dict[tuple[str, int], int]:
@@ -107,6 +114,8 @@ class Job(BaseModel):
         declaration_digest: as the registry has recorded it.
         uri, version: the pinned table.
         until: rows of later events are not looked at.
+        since: change point; what happened after it is also learned from alone.
+        excluded: event times whose rows are not looked at.
         champion: what the candidate is compared with.
         artifacts: folder of the model files.
 
@@ -120,12 +129,20 @@ class Job(BaseModel):
     uri: str
     version: int
     until: AwareDatetime
+    since: AwareDatetime | None = None
+    excluded: tuple[Window, ...] = ()
     champion: VersionRef
     artifacts: Path
 
 
 class Result(BaseModel):
-    """What a run brought."""
+    """What a run brought.
+
+    Attributes:
+        baseline: tree digest of {"baseline.json"}; None where none could be built.
+        remark: why there is no baseline, or what it cannot watch.
+
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -134,6 +151,8 @@ class Result(BaseModel):
     dataset: Dataset
     trials: tuple[Trial, ...]
     evaluation: Evaluation
+    baseline: str | None = None
+    remark: str = ""
     seconds: float
 
 

@@ -88,7 +88,7 @@ async def test_every_algorithm_is_reproducible_and_readable(tmp_path, algorithm,
     from services.training.run.dataset import read
 
     job = await job_of(tmp_path, "binary", 1200)
-    rows = read(job.uri, job.version, job.declaration)
+    rows = read(job.uri, job.version, job.declaration).labelled()
     parts = split(rows.times, rows.label_times, 50)
     chosen = tuple(recipe for recipe in searching.RECIPES if recipe.algorithm == algorithm)
     monkeypatch.setattr(searching, "RECIPES", chosen)

@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError
 
 from contracts.declaration import Declaration
 from services.training.adapters.table import OutcomeTable
+from services.training.domain.spans import Span
 from services.training.domain.table import schema
 from services.training.ports import Row, Summary
 from shared.errors import Transient
@@ -61,6 +62,12 @@ class DeltaStore:
         """Sum up what is written; None without a table."""
         async with self._lock:
             return await self._work(lambda: self._table(model).summary(unlabelled=unlabelled))
+
+    async def labels_within(self, model: str, spans: Sequence[Span], *, unlabelled: bool) -> int:
+        """Count matured labels by event time, each span until before its end."""
+        async with self._lock:
+            table = self._table(model)
+            return await self._work(lambda: table.labels_within(spans, unlabelled=unlabelled))
 
     async def reopen(
         self, partitions: Mapping[str, tuple[str, frozenset[int]]]

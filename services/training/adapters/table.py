@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from services.training.domain.spans import Span
 from services.training.domain.table import PREFIX
 from services.training.ports import Row, Summary
 from shared.errors import Rejected, Transient
@@ -130,16 +131,30 @@ class OutcomeTable:
         """Sum up what all copies have written, from the table's log alone; None without a table."""
         if self._handle is None:
             return None
+        current = self._current()
+        files = pa.table(current.get_add_actions(flatten=True))
+        if not files.num_rows:
+            return Summary(current.version(), 0, None)
+        rows = pc.sum(files["num_records"]).as_py()
+        missing = 0 if unlabelled else pc.sum(files["null_count.label"]).as_py()
+        return Summary(current.version(), rows - missing, pc.max(files["max.time"]).as_py())
+
+    def labels_within(self, spans: Sequence[Span], *, unlabelled: bool) -> int:
+        """Count labels by event time; corrections count once more, as in the summary."""
+        if self._handle is None or not spans:
+            return 0
+        condition = reduce(or_, (_between(*span) for span in spans))
+        if not unlabelled:
+            condition &= ds.field("label").is_valid()
+        return int(self._current().to_pyarrow_dataset().count_rows(filter=condition))
+
+    def _current(self) -> DeltaTable:
+        """Look at what all copies have written."""
         # A handle of its own: to refresh the writing one would lift the fence.
         if self._reader is None:
             self._reader = DeltaTable(self.uri)
         self._reader.update_incremental()
-        files = pa.table(self._reader.get_add_actions(flatten=True))
-        if not files.num_rows:
-            return Summary(self._reader.version(), 0, None)
-        rows = pc.sum(files["num_records"]).as_py()
-        missing = 0 if unlabelled else pc.sum(files["null_count.label"]).as_py()
-        return Summary(self._reader.version(), rows - missing, pc.max(files["max.time"]).as_py())
+        return self._reader
 
     def _adopt(self, schema: pa.Schema) -> None:
         """Check the columns against those of the table.
@@ -169,11 +184,7 @@ class OutcomeTable:
         self._seen |= {day: set() for day in missing}
         stored_days = missing & self._stored_days() if missing else missing
         if stored_days and self._handle is not None:
-            ranges = [
-                (ds.field("time") >= EPOCH + day * DAY)
-                & (ds.field("time") < EPOCH + (day + 1) * DAY)
-                for day in stored_days
-            ]
+            ranges = [_between(EPOCH + day * DAY, EPOCH + (day + 1) * DAY) for day in stored_days]
             stored = self._handle.to_pyarrow_dataset().to_table(
                 ["id", "time", "label_time", "label"], filter=reduce(or_, ranges)
             )
@@ -202,9 +213,6 @@ class OutcomeTable:
         self.buffer = [
             row for row in rows if _key(row.outcome) not in self._seen[_day(row.outcome.time)]
         ]
-
-    def _has(self, row: Row) -> bool:
-        return _key(row.outcome) in self._seen[_day(row.outcome.time)]
 
     def _compact(self, pins: Iterable[int]) -> None:
         """Merge small files once there are fifty; let go of old ones that no run is pinned to."""
@@ -238,6 +246,10 @@ def _columns(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
 
 def _key(outcome: Any) -> Key:
     return outcome.id, outcome.label_time, outcome.label
+
+
+def _between(start: datetime, end: datetime) -> ds.Expression:
+    return (ds.field("time") >= start) & (ds.field("time") < end)
 
 
 def _day(time: datetime) -> int:

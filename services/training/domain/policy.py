@@ -4,121 +4,131 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from datetime import datetime, timedelta
 
-Kind = Literal["drift", "age", "volume", "request"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a declaration says about retraining; `volume` None: never by volume."""
-
-    max_age: timedelta
-    cooldown: timedelta
-    min_labels: int
-    volume: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What asks for a run; `version` is the one on which drift was measured."""
-
-    kind: Kind
-    version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LastRun:
-    """The last run that was started, and what stood in the store then."""
-
-    at: datetime
-    labels: int
-    ended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All that the rule looks at.
-
-    Attributes:
-        now: event time: the watermark of the model's matured outcomes.
-        labels: matured labels at hand.
-        champion: version that decides.
-        trained_at: event time of the last row the champion has seen; None: it is the prior.
-        last: the last run; None: there was none.
-
-    """
-
-    now: datetime
-    labels: int
-    champion: str
-    trained_at: datetime | None
-    last: LastRun | None
-
-    @property
-    def new_labels(self) -> int:
-        """Labels that have come since the last run."""
-        return max(0, self.labels - (self.last.labels if self.last else 0))
+from services.training.domain.situation import Rules, Situation, Trigger
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a run starts, and why."""
+    """Whether a run starts, and why; `obstacle` names what is in its way."""
 
     started: bool
     reason: str
+    obstacle: str | None = None
 
 
 def verdict(trigger: Trigger, situation: Situation, rules: Rules) -> Verdict:
     """Decide on a trigger: started, or suppressed by the first obstacle there is.
 
-    Obstacles, in this order: a run is in progress; drift was measured on a version that no longer
-    decides; too few matured labels; the cool-down, counted in event time from the start of the
-    last run, whatever came of it.
+    Obstacles, in this order: the drift only informs, or was measured on a version that no longer
+    decides; a run is in progress, or has answered the drift; an open data-quality alert, unless
+    somebody asks for the run; too few matured labels, in all or since the change; too few that are
+    new; the cool-down, counted in event time from the start of the last run, whatever came of it.
     """
-    obstacle = next(_obstacles(trigger, situation, rules), None)
-    if obstacle:
-        return Verdict(False, f"suppressed: {obstacle}")
-    return Verdict(True, f"started: {_cause(trigger, situation, rules)}")
+    found = next(_obstacles(trigger, situation, rules), None)
+    if found:
+        obstacle, words = found
+        return Verdict(False, f"suppressed: {words}"[:2000], obstacle)
+    return Verdict(True, f"started: {_cause(trigger, situation, rules)}"[:2000])
 
 
-def due(situation: Situation, rules: Rules) -> Trigger | None:
-    """Tell which trigger time and labels alone give rise to, if any.
+def due(situation: Situation, rules: Rules) -> Iterator[Trigger]:
+    """List what asks for a run by itself, the most urgent first.
 
-    They ask again by themselves, so nothing is due while a run goes on or cools down.
+    They ask again and again, so nothing is due while a run goes on or cools down.
 
-    age: the champion's last row is older than `max_age`. volume: `volume` new labels have come
-    since the last run, or the champion is still the prior and there are labels enough.
+    drift: harmful drift that no run has answered. age: the champion's last row is older than
+    `max_age`. volume: `volume` new labels have come since the last run; where none is declared,
+    the labels have doubled since the champion's run; or the champion is the prior and there are
+    labels enough for a first model.
     """
     last = situation.last
     if last and (not last.ended or situation.now - last.at < rules.cooldown):
+        return
+    if situation.drift:
+        yield Trigger("drift", situation.drift)
+    if situation.trained_at is None:
+        if situation.labels >= rules.min_labels:
+            yield Trigger("volume")
+        return
+    if situation.now - situation.trained_at > rules.max_age:
+        yield Trigger("age")
+    if _enough(situation, rules):
+        yield Trigger("volume")
+
+
+def asked_for(situation: Situation, rules: Rules) -> tuple[Trigger, Verdict] | None:
+    """Answer what is due: the first trigger that starts a run, else the first that is refused.
+
+    A refusal of drift was told when it was heard, and is not repeated.
+    """
+    answers = [(trigger, verdict(trigger, situation, rules)) for trigger in due(situation, rules)]
+    started = (pair for pair in answers if pair[1].started)
+    refused = (pair for pair in answers if not pair[0].drift)
+    return next(started, None) or next(refused, None)
+
+
+def change_point(situation: Situation, rules: Rules) -> datetime | None:
+    """Tell after which time a run should also learn alone; None without labels enough."""
+    if situation.drift is None or situation.changed < rules.min_labels:
         return None
-    if situation.trained_at and situation.now - situation.trained_at > rules.max_age:
-        return Trigger("age")
-    first = situation.trained_at is None and situation.labels >= rules.min_labels
-    if first or (rules.volume is not None and situation.new_labels >= rules.volume):
-        return Trigger("volume")
-    return None
+    return situation.drift.since
 
 
-def window_start(moment: datetime, length: timedelta) -> datetime:
-    """Find the start of the tumbling window, aligned to 1970 in UTC, that holds `moment`."""
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return epoch + (moment - epoch) // length * length
+def _enough(situation: Situation, rules: Rules) -> bool:
+    if rules.volume is not None:
+        return situation.new_labels >= rules.volume
+    return situation.learned is not None and situation.labels >= 2 * situation.learned
 
 
-def _obstacles(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator[str]:
-    last = situation.last
+def _obstacles(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator[tuple[str, str]]:
+    drift, last, by_itself = trigger.drift, situation.last, trigger.kind != "request"
+    if drift and not drift.harmful:
+        yield "inform", f"inform only, {drift.detector} have moved but no label shows harm by it"
+    if drift and drift.version != situation.champion:
+        words = f"drift was measured on version {drift.version} which is no longer the champion"
+        yield "version", words
     if last and not last.ended:
-        yield "a run is in progress"
-    if trigger.version not in (None, situation.champion):
-        yield f"drift was measured on version {trigger.version} which is no longer the champion"
+        yield "run", "a run is in progress"
+    if drift and situation.drift is None:
+        yield "answered", "a run has answered this drift already"
+    if by_itself and situation.alerts:
+        alert, words = situation.alerts[0]
+        more = f"; and {len(situation.alerts) - 1} more" if situation.alerts[1:] else ""
+        yield f"alert {alert}", f"data quality, {words}{more}"
     if situation.labels < rules.min_labels:
-        yield f"{situation.labels:,} matured labels, {rules.min_labels:,} needed"
+        yield "labels", f"{situation.labels:,} matured labels, {rules.min_labels:,} needed"
+    if by_itself:
+        yield from _lacking(trigger, situation, rules)
     if last and situation.now - last.at < rules.cooldown:
         ago, cooldown = _words(situation.now - last.at), _words(rules.cooldown)
-        yield f"cooldown, last run {ago} ago, cool-down {cooldown}"
+        yield "cooldown", f"cooldown, last run {ago} ago, cool-down {cooldown}"
+
+
+def _lacking(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator[tuple[str, str]]:
+    """Find that a candidate could show no more than the gate has seen already.
+
+    The labels that speak about the question are those that the champion's run did not have; for
+    drift those since the change. There must be `min_labels` of them, and after a run whose
+    candidate was not taken half of them must be new: each attempt at the same question then has
+    twice the evidence of the one before. A declared volume is counted as it is declared.
+    """
+    counted = trigger.kind == "volume" and rules.volume is not None
+    if counted and situation.new_labels >= (rules.volume or 0):
+        return
+    speaking, words = situation.unseen, f"since the run of {situation.champion}"
+    if trigger.drift and situation.drift:
+        speaking, words = situation.changed, f"since the change of {_moment(situation.drift.since)}"
+    if speaking < rules.min_labels:
+        yield "news", f"{speaking:,} matured labels {words}, {rules.min_labels:,} needed"
+    if situation.last and situation.last.brought and 2 * situation.new_labels < speaking:
+        then = speaking - situation.new_labels
+        yield (
+            "again",
+            f"the last candidate was not taken; {speaking:,} matured labels {words}, "
+            f"twice the {then:,} of then needed",
+        )
 
 
 def _cause(trigger: Trigger, situation: Situation, rules: Rules) -> str:
@@ -129,10 +139,21 @@ def _cause(trigger: Trigger, situation: Situation, rules: Rules) -> str:
     if trigger.kind == "volume":
         if situation.trained_at is None:
             return f"first model, {labels}"
-        return f"{situation.new_labels:,} new labels since the last run; {labels}"
-    if trigger.kind == "drift":
-        return f"drift of version {situation.champion}; {labels}"
-    return f"requested; {labels}"
+        if rules.volume is not None:
+            return f"{situation.new_labels:,} new labels since the last run; {labels}"
+        return f"{labels}, twice the {situation.learned:,} of the champion's run"
+    if trigger.drift and situation.drift:
+        return (
+            f"{trigger.drift.detector} drift of version {situation.champion} since "
+            f"{_moment(situation.drift.since)}; {situation.changed:,} matured labels since then, "
+            f"{situation.labels:,} in all"
+        )
+    although = "".join(f", although data quality, {words}" for _, words in situation.alerts[:3])
+    return f"requested; {labels}{although}"
+
+
+def _moment(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}" if time.hour or time.minute else f"{time:%Y-%m-%d}"
 
 
 def _words(span: timedelta) -> str:

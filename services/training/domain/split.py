@@ -12,6 +12,7 @@ Times = NDArray[np.int64]
 Rows = NDArray[np.intp]
 
 SHARE = 0.15
+SMALLEST_PARTS = 3
 LONGEST_TEST, SHORTEST_TEST = timedelta(days=14), timedelta(days=7)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -34,27 +35,33 @@ class Split:
     test: Rows
 
 
-def split(times: Times, label_times: Times, least: int) -> Split:
+def split(times: Times, label_times: Times, least: int, since: int | None = None) -> Split:
     """Cut rows in time order into parts that could have been had at the time.
 
     The test rows are the newest 15 %, at most the last 14 days, but at least `least` rows and a
     week where that is not more than a third: days differ, and a verdict on two of them is none.
-    The selection rows are the 15 % before. A part never ends within
-    rows of the same time, and no row is learned from whose label came after the next part began.
+    The selection rows are the 15 % before. After a change, tests take at most a third and selection
+    at most a quarter of the rows since, so that there are such rows to learn from as well. A part
+    never ends within rows of the same time, and no row is learned from whose label came after the
+    next part began.
 
     Args:
         times: (n,) event times in microseconds, ascending.
         label_times: (n,) when each label was known.
         least: rows that the test should have.
+        since: change point in microseconds; None: nothing is known to have changed.
 
     Raises:
         ValueError: the rows are too few or too close in time for three parts.
 
     """
     n = len(times)
-    share = max(int(np.ceil(SHARE * n)), min(least, n // 3))
+    share = max(int(np.ceil(SHARE * n)), min(least, n // SMALLEST_PARTS))
     fortnight, week = (_rows_since(times, span) for span in (LONGEST_TEST, SHORTEST_TEST))
-    test_rows = max(min(share, fortnight), min(max(least, week), n // 3))
+    test_rows = max(min(share, fortnight), min(max(least, week), n // SMALLEST_PARTS))
+    if since is not None:
+        changed = n - int(np.searchsorted(times, since, side="left"))
+        test_rows, share = min(test_rows, changed // SMALLEST_PARTS), min(share, changed // 4)
     test_start = _cut(times, n - test_rows)
     selection_start = _cut(times, max(0, test_start - share))
     before_test = _known(label_times[:test_start], times[test_start:])

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from contracts import Event
-from contracts.base import NAMESPACE
+from contracts.base import NAMESPACE, Window
 from contracts.declaration import Declaration
 from contracts.performance import DriftDetected
 from contracts.training import TrainingDecided, TrainingRequested
-from services.training.domain.policy import (
-    Rules,
-    Situation,
-    Trigger,
-    due,
-    verdict,
-    window_start,
-)
+from services.training.domain.policy import Verdict, asked_for, change_point, verdict
+from services.training.domain.situation import Drift, Rules, Situation, Trigger
+from services.training.domain.spans import Span, clipped, merged
+from services.training.domain.split import SMALLEST_PARTS
+from services.training.handlers.alarms import Alarms, drift_of
 from services.training.handlers.knowledge import Models, RunLog
-from services.training.ports import Store, Summary
+from services.training.ports import Store
 from shared.errors import Rejected
+
+MOST_SPANS = 1000
+MICROSECOND = timedelta(microseconds=1)
 
 
 async def decide_on_drift(event: DriftDetected, *, desk: Desk) -> list[Event]:
     """Weigh the drift of the champion."""
-    return await desk.decide(event, Trigger("drift", event.version))
+    return await desk.decide(event, Trigger("drift", drift_of(event)))
 
 
 async def decide_on_request(event: TrainingRequested, *, desk: Desk) -> list[Event]:
@@ -37,8 +37,8 @@ async def decide_on_request(event: TrainingRequested, *, desk: Desk) -> list[Eve
 class Desk:
     """Where decisions are taken, one after another."""
 
-    def __init__(self, models: Models, log: RunLog, store: Store) -> None:
-        self.models, self.log, self.store = models, log, store
+    def __init__(self, models: Models, log: RunLog, alarms: Alarms, store: Store) -> None:
+        self.models, self.log, self.alarms, self.store = models, log, alarms, store
         self._lock = asyncio.Lock()
 
     async def decide(
@@ -55,77 +55,117 @@ class Desk:
             raise Rejected(f"model {event.model!r} is not declared; declare it, then replay this")
         async with self._lock:
             await self.store.flush(event.model)
-            summary = await self._summary(declaration)
-            return self._decided(declaration, trigger, event.event_id, summary, event.at)
+            situation = await self._situation(declaration, event.at, trigger.drift)
+            assert situation is not None
+            answer = verdict(trigger, situation, _rules(declaration))
+            return self._told(declaration, trigger, situation, answer, event.event_id)
 
     async def look(self, model: str) -> list[Event]:
-        """Decide on what time and volume ask for; at most once per window and trigger."""
+        """Decide on what asks by itself; between two runs each trigger is refused once for a cause.
+
+        Drift was answered when it was heard: it is only told of again when it leads to a run.
+        """
         declaration = self.models.declaration(model)
         if declaration is None:
             return []
         async with self._lock:
-            summary = await self._summary(declaration)
-            if summary is None or summary.watermark is None:
+            situation = await self._situation(declaration, None, None)
+            if situation is None:
                 return []
-            now, rules = summary.watermark, _rules(declaration)
-            trigger = due(self._situation(model, summary, now), rules)
-            if trigger is None:
+            asked = asked_for(situation, _rules(declaration))
+            if asked is None:
                 return []
-            start = window_start(now, declaration.spec.drift.window)
-            cause = f"{trigger.kind}:{model}:{start.isoformat()}"
-            return self._decided(declaration, trigger, cause, summary, now)
+            trigger, answer = asked
+            before = situation.last.run_id if situation.last else "first"
+            cause = trigger.drift.event_id if trigger.drift else f"{trigger.kind}:{model}"
+            distinct = f"{before}:{answer.obstacle or ''}"
+            return self._told(declaration, trigger, situation, answer, cause, distinct)
 
-    def _decided(
+    def _told(
         self,
         declaration: Declaration,
         trigger: Trigger,
+        situation: Situation,
+        answer: Verdict,
         cause: str,
-        summary: Summary | None,
-        otherwise: datetime,
+        distinct: str = "",
     ) -> list[Event]:
-        run_id = str(uuid.uuid5(NAMESPACE, f"run:{cause}"))
+        run_id = str(uuid.uuid5(NAMESPACE, ":".join(filter(None, ("run", cause, distinct)))))
         known = self.log.find(run_id)
         if known is not None:
             return [] if self.log.is_recorded(run_id) else [known]
-        # All time is the store's: requests come from people, whose clock is another.
-        now = (summary and summary.watermark) or otherwise
-        situation = self._situation(declaration.name, summary, now)
-        answer = verdict(trigger, situation, _rules(declaration))
         event = TrainingDecided.caused_by(
             cause,
+            distinct=distinct,
             model=declaration.name,
-            at=now,
+            at=situation.now,
             decision="started" if answer.started else "suppressed",
             trigger=trigger.kind,
             run_id=run_id,
             labels=situation.labels,
             new_labels=situation.new_labels,
-            dataset_version=summary.version if summary and answer.started else None,
+            dataset_version=situation.version if answer.started else None,
             reason=answer.reason,
+            since=change_point(situation, _rules(declaration)),
+            excluded=tuple(
+                Window(start=start, end=end) for start, end in self._spoilt(declaration.name)
+            ),
         )
         self.log.reserve(event)
         return [event]
 
-    def _situation(self, model: str, summary: Summary | None, now: datetime) -> Situation:
-        champion = self.models.champion(model)
+    async def _situation(
+        self, declaration: Declaration, otherwise: datetime | None, heard: Drift | None
+    ) -> Situation | None:
+        """Look at how things stand; None before the first outcome, if nobody says what time it is.
+
+        Args:
+            declaration: of the model.
+            otherwise: time to go by while the store is empty.
+            heard: drift that may not have been read back yet.
+
+        """
+        model, champion = declaration.name, self.models.champion(declaration.name)
+        unlabelled = declaration.spec.label.missing == "negative"
+        summary = await self.store.summary(model, unlabelled=unlabelled)
+        # All time is the store's: requests come from people, whose clock is another.
+        now = (summary and summary.watermark) or otherwise
+        if now is None:
+            return None
+        spoilt, after = self._spoilt(model), now + MICROSECOND
+
+        async def labels(*spans: Span) -> int:
+            return await self.store.labels_within(model, spans, unlabelled=unlabelled)
+
+        drift = self.alarms.waiting(model, champion.version, self.log.answered(model), heard)
+        changed = 0
+        if drift:
+            changed = await labels((drift.since, after))
+            changed -= await labels(*clipped(spoilt, drift.since, after))
         return Situation(
             now=now,
-            labels=summary.labels if summary else 0,
+            version=summary.version if summary else None,
+            labels=(summary.labels if summary else 0) - await labels(*spoilt),
             champion=champion.version,
             trained_at=champion.trained_at,
+            learned=self.log.learned(model, champion.artifact),
             last=self.log.last(model),
+            drift=drift,
+            changed=changed,
+            alerts=self.alarms.open(model, champion.version),
         )
 
-    async def _summary(self, declaration: Declaration) -> Summary | None:
-        negative = declaration.spec.label.missing == "negative"
-        return await self.store.summary(declaration.name, unlabelled=negative)
+    def _spoilt(self, model: str) -> tuple[Span, ...]:
+        """List the event times that are not learned from; the newest, if very many."""
+        return merged([*self.log.spoilt(model), *self.alarms.spoilt(model)])[-MOST_SPANS:]
 
 
 def _rules(declaration: Declaration) -> Rules:
-    rules = declaration.spec.retraining
+    rules, gates = declaration.spec.retraining, declaration.spec.gates
     return Rules(
         max_age=rules.max_age,
         cooldown=rules.cooldown,
-        min_labels=rules.min_labels,
+        # With fewer the gate would have fewer pinned rows than it asks for.
+        min_labels=max(rules.min_labels, SMALLEST_PARTS * gates.slice_rows),
         volume=rules.volume,
     )

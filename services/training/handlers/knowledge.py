@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from contracts.declaration import Declaration
 from contracts.registry import ModelDeclared, ReleaseChanged, VersionRef
 from contracts.training import ModelTrained, TrainingDecided
-from services.training.domain.policy import LastRun
+from services.training.domain.situation import LastRun
+from services.training.domain.spans import Span
 
 PRIOR = VersionRef(
     version="0.0.0", algorithm="prior", artifact=None, trained_at=None, loss=None, loss_sd=None
@@ -56,7 +59,7 @@ class RunLog:
     def __init__(self) -> None:
         self._decided: dict[str, TrainingDecided] = {}
         self._recorded: set[str] = set()
-        self._ended: set[str] = set()
+        self._ended: dict[str, ModelTrained] = {}
 
     def decided(self, event: TrainingDecided, _: int) -> None:
         """Take note of a decision that stands in the log."""
@@ -65,7 +68,7 @@ class RunLog:
 
     def trained(self, event: ModelTrained, _: int) -> None:
         """Take note of the end of a run."""
-        self._ended.add(event.run_id)
+        self._ended[event.run_id] = event
 
     def reserve(self, event: TrainingDecided) -> None:
         """Hold a decision that is being published: until it is, the same cause gets the same."""
@@ -88,7 +91,35 @@ class RunLog:
         runs = self._started(model)
         if not runs:
             return None
-        return LastRun(runs[-1].at, runs[-1].labels, self.has_ended(runs[-1].run_id))
+        end = self._ended.get(runs[-1].run_id)
+        return LastRun(
+            run_id=runs[-1].run_id,
+            at=runs[-1].at,
+            labels=runs[-1].labels,
+            ended=end is not None,
+            brought=end is not None and brought(end),
+        )
+
+    def learned(self, model: str, artifact: str | None) -> int | None:
+        """Count the labels at hand when a model was trained; the prior has seen none."""
+        if artifact is None:
+            return 0
+        ends = (self._ended.get(run.run_id) for run in self._started(model))
+        found = {end.run_id for end in ends if end and end.artifact == artifact}
+        return next((run.labels for run in self._started(model) if run.run_id in found), None)
+
+    def answered(self, model: str) -> datetime | None:
+        """Tell until when drift has been answered: by a run that goes on or brought a candidate."""
+        runs = [run for run in self._started(model) if run.since]
+        ends = [self._ended.get(run.run_id) for run in runs]
+        kept = [run.at for run, end in zip(runs, ends, strict=True) if not end or brought(end)]
+        return max(kept, default=None)
+
+    def spoilt(self, model: str) -> list[Span]:
+        """List the event times that the last decision has left out: alerts are not kept for ever."""
+        decisions = [event for event in self._decided.values() if event.model == model]
+        spans = decisions[-1].excluded if decisions else ()
+        return [(span.start, span.end) for span in spans]
 
     def unfinished(self) -> list[TrainingDecided]:
         """List the runs that go on: of each model the last started one, if it has not ended."""
@@ -110,3 +141,8 @@ class RunLog:
             for event in self._decided.values()
             if event.model == model and event.decision == "started"
         ]
+
+
+def brought(end: ModelTrained) -> bool:
+    """Say whether a run has brought a candidate."""
+    return end.status == "trained"

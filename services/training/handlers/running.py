@@ -106,6 +106,8 @@ class Runs:
             uri=self.store.uri(decided.model),
             version=decided.dataset_version,
             until=decided.at,
+            since=decided.since,
+            excluded=decided.excluded,
             champion=self.models.champion(decided.model),
             artifacts=self.artifacts,
         )
@@ -134,15 +136,17 @@ def _trained(
         evaluation=result and result.evaluation,
         seconds=result.seconds if result else round(seconds, 3),
         reason=reason or _summary(result),
+        baseline=result and result.baseline,
     )
 
 
 def _summary(result: Result | None) -> str:
     assert result is not None
     measured = result.evaluation
-    return (
+    said = (
         f"{result.algorithm} on {result.dataset.rows:,} labelled rows: {measured.metric} "
         f"{measured.candidate_loss:.4f}, champion {measured.champion_version} "
         f"{measured.champion_loss:.4f}, prior {measured.prior_loss:.4f} on {measured.rows:,} "
         f"pinned rows"
     )
+    return f"{said}; {result.remark}"[:2000] if result.remark else said

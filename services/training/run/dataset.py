@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -17,17 +17,19 @@ from deltalake import DeltaTable
 from numpy.typing import NDArray
 
 from contracts.declaration import Declaration
+from services.training.domain.spans import Span
 from services.training.domain.table import PREFIX, TIME, schema
 from shared.columns import Columns, Matrix
 
 RARE = 10
 CHUNK = 50_000
 NEVER = -(2**62)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled outcomes, one per event, sorted by (time, id)."""
+    """Outcomes, one per event, sorted by (time, id)."""
 
     declaration: Declaration
     table: pa.Table
@@ -38,6 +40,34 @@ class Rows:
     def take(self, rows: NDArray[np.intp]) -> Rows:
         """Choose rows by their number."""
         return Rows(self.declaration, self.table.take(pa.array(rows)))
+
+    def newest(self, most: int) -> Rows:
+        """Take the last rows, at most `most`."""
+        return Rows(self.declaration, self.table.slice(max(0, len(self) - most)))
+
+    def thinned(self, most: int) -> Rows:
+        """Take every k-th row, so that at most `most` are left."""
+        return self.take(np.arange(0, len(self), -(-len(self) // most) or 1))
+
+    def labelled(self) -> Rows:
+        """Keep the rows with a label; a missing one may mean a negative."""
+        column = self.table["label"]
+        if self.declaration.spec.label.missing == "drop":
+            return Rows(self.declaration, self.table.filter(pc.is_valid(column)))
+        index = self.table.column_names.index("label")
+        filled = self.table.set_column(index, "label", pc.fill_null(column, False))
+        return Rows(self.declaration, filled)
+
+    @property
+    def arrived(self) -> NDArray[np.bool_]:
+        """Of each row whether its label came."""
+        return np.asarray(self.table["label_time"].is_valid().to_numpy(), dtype=bool)
+
+    @property
+    def delays(self) -> NDArray[np.int64]:
+        """Microseconds from event to label, of the rows whose label came."""
+        came = self.table.filter(pc.is_valid(self.table["label_time"]))
+        return _microseconds(came["label_time"]) - _microseconds(came["time"])
 
     @cached_property
     def times(self) -> NDArray[np.int64]:
@@ -76,6 +106,22 @@ class Rows:
         chosen = self.table.select([PREFIX + name for name in names])
         rows: list[dict[str, Any]] = chosen.rename_columns(names).to_pylist()
         return rows
+
+    def column(self, name: str) -> NDArray[np.float64] | list[str | None]:
+        """Read a feature: numbers with NaN for null, or texts."""
+        values = self.table[PREFIX + name]
+        if self.declaration.spec.features[name].type in ("bool", "category"):
+            return self.texts(name)
+        numbers = pc.fill_null(values.cast(pa.float64(), safe=False), np.nan)
+        return np.asarray(numbers.to_numpy(), dtype=np.float64)
+
+    def texts(self, name: str) -> list[str | None]:
+        """Read a category, or a bool as "true" or "false"."""
+        values = self.table[PREFIX + name].cast(pa.string()).combine_chunks()
+        encoded = values.dictionary_encode()
+        known = [*encoded.dictionary.to_pylist(), None]
+        codes = pc.fill_null(encoded.indices, len(known) - 1).to_pylist()
+        return [known[code] for code in codes]
 
     def chunks(self) -> Iterator[Rows]:
         """Cut into pieces that fit into memory as Python objects."""
@@ -121,8 +167,9 @@ def read(
     declaration: Declaration,
     *,
     until: datetime | None = None,
+    excluded: Iterable[Span] = (),
 ) -> Rows:
-    """Read a model's labelled outcomes as they stood in one version of its table.
+    """Read a model's outcomes as they stood in one version of its table.
 
     Of several outcomes of one event the one with the greatest label time counts, and of these the
     last in the log. Features that the table does not have are null.
@@ -132,28 +179,23 @@ def read(
         version: pinned version; None for the newest.
         declaration: names the features, the label and what a missing label means.
         until: no later events.
+        excluded: no events of these times, each span until before its end.
 
     """
     spec = declaration.spec
     wanted = schema(spec.task, {name: f.type for name, f in spec.features.items()})
     stored = DeltaTable(uri, version=version).to_pyarrow_dataset()
-    condition = None if until is None else ds.field("time") <= pa.scalar(until)
+    condition = ds.scalar(True) if until is None else ds.field("time") <= pa.scalar(until)
+    for start, end in excluded:
+        condition &= (ds.field("time") < pa.scalar(start)) | (ds.field("time") >= pa.scalar(end))
     names = [name for name in wanted.names if name in stored.schema.names]
     table = _latest(stored.to_table(columns=names, filter=condition))
     for field in wanted:
         if field.name not in names:
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    table = _labelled(table.select(wanted.names).cast(wanted), spec.label.missing)
+    table = table.select(wanted.names).cast(wanted)
     order = [("time", "ascending"), ("id", "ascending")]
     return Rows(declaration, table.sort_by(order).combine_chunks())
-
-
-def _labelled(table: pa.Table, missing: str) -> pa.Table:
-    """Keep the rows with a label; a missing one may mean a negative."""
-    if missing == "negative":
-        filled = pc.fill_null(table["label"], False)
-        return table.set_column(table.column_names.index("label"), "label", filled)
-    return table.filter(pc.is_valid(table["label"]))
 
 
 def _latest(table: pa.Table) -> pa.Table:
@@ -167,6 +209,11 @@ def _latest(table: pa.Table) -> pa.Table:
     ids = table["id"].combine_chunks()
     last = pc.not_equal(ids[:-1], ids[1:])
     return table.filter(pa.concat_arrays([last, pa.array([True])]))
+
+
+def microseconds(moment: datetime) -> int:
+    """Turn a time into microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from contracts.declaration import Cost, Declaration
 from services.training.domain.split import halves
-from services.training.run.dataset import Rows, read
+from services.training.run.dataset import Rows, microseconds, read
 from services.training.run.search import Report, search
 from shared.losses import costs, losses
 from shared.models import Prior, load
@@ -57,8 +57,8 @@ def look_back(
 
     """
     uri, version = question.rows.uri, question.rows.version
-    stored = read(uri, version, declaration)
-    known = stored.take(np.flatnonzero(stored.label_times < _microseconds(question.train_before)))
+    stored = read(uri, version, declaration).labelled()
+    known = stored.take(np.flatnonzero(stored.label_times < microseconds(question.train_before)))
     if not len(known):
         raise ValueError(f"no label was known before {question.train_before}")
     fit, selection = halves(known.times, known.label_times)
@@ -79,10 +79,10 @@ def look_back(
 
 
 def _between(rows: Rows, question: Hindsight) -> Rows:
-    start = np.searchsorted(rows.times, _microseconds(question.score_from))
+    start = np.searchsorted(rows.times, microseconds(question.score_from))
     end = len(rows)
     if question.score_until is not None:
-        end = int(np.searchsorted(rows.times, _microseconds(question.score_until)))
+        end = int(np.searchsorted(rows.times, microseconds(question.score_until)))
     if end <= start:
         raise ValueError(f"no labelled event from {question.score_from} on")
     return rows.take(np.arange(start, end))
@@ -103,7 +103,3 @@ def _measured(rows: Rows, score: Callable[[Rows], Scores]) -> dict[str, float]:
             cost += float(priced.sum())
     means = {str(spec.metric): loss / len(rows)}
     return means | ({"cost": cost / len(rows)} if spec.task == "binary" else {})
-
-
-def _microseconds(moment: AwareDatetime) -> int:
-    return round(moment.timestamp() * 1_000_000)

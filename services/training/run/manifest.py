@@ -19,10 +19,11 @@ CODE = (
     "services/training/run",
     "services/training/domain",
     "shared/columns.py",
+    "shared/drift",
     "shared/models.py",
     "shared/losses.py",
 )
-LIBRARIES = ("lightgbm", "numpy", "pyarrow")
+LIBRARIES = ("lightgbm", "numpy", "pyarrow", "scipy")
 
 
 def manifest(job: Job, dataset: Dataset, learned: int, found: Found) -> bytes:
@@ -36,6 +37,8 @@ def manifest(job: Job, dataset: Dataset, learned: int, found: Found) -> bytes:
         "dataset": {
             **dataset.model_dump(mode="json", exclude={"uri"}),
             "until": job.until.isoformat(),
+            "since": job.since and job.since.isoformat(),
+            "excluded": [span.model_dump(mode="json") for span in job.excluded],
             "learned_rows": learned,
         },
         "recipe": {"name": found.recipe.name, "rounds": found.rounds, "parameters": parameters},

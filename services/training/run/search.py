@@ -34,29 +34,39 @@ class Recipe:
     """A kind of model and the past it learns from.
 
     Attributes:
-        window: all rows, or the recent half of them.
+        window: all rows, the recent half of them, or those after a change.
 
     """
 
     algorithm: Literal["prior", "linear", "lightgbm"]
-    window: Literal["all", "recent"]
+    window: Literal["all", "recent", "changed"]
 
     @property
     def name(self) -> str:
         """Write it as trials show it."""
         return f"{self.algorithm}, {self.window} rows"
 
-    def past(self, rows: Rows) -> Rows:
-        """Choose the rows to learn from."""
-        first = len(rows) // 2 if self.window == "recent" else 0
-        return rows.take(np.arange(first, len(rows)))
+    def past(self, rows: Rows, since: int | None) -> Rows:
+        """Choose the rows to learn from.
+
+        Args:
+            rows: in time order.
+            since: change point in microseconds; None leaves no rows after it.
+
+        """
+        first = {"all": 0, "recent": len(rows) // 2, "changed": len(rows)}
+        if since is not None:
+            first["changed"] = int(np.searchsorted(rows.times, since, side="left"))
+        return rows.take(np.arange(first[self.window], len(rows)))
 
 
 RECIPES = (
     Recipe("prior", "all"),
     Recipe("linear", "all"),
+    Recipe("linear", "changed"),
     Recipe("lightgbm", "all"),
     Recipe("lightgbm", "recent"),
+    Recipe("lightgbm", "changed"),
 )
 
 
@@ -71,10 +81,20 @@ class Found:
     rows: int
 
 
-def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report: Report) -> Found:
+def search(
+    fit: Rows,
+    selection: Rows,
+    learnable: Rows,
+    *,
+    threads: int,
+    report: Report,
+    since: int | None = None,
+) -> Found:
     """Try every recipe, pick the simplest within noise of the best, fit it again on more rows.
 
-    The trials see evenly thinned rows where there are very many; the last fit sees them all.
+    The trials see evenly thinned rows where there are very many; the last fit sees them all. After
+    a change, models that know what came before compete with models of what came after alone:
+    after a change of concept only the new rows are right, after one of the inputs old and new are.
 
     Args:
         fit: rows to fit the trials on.
@@ -82,6 +102,7 @@ def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report:
         learnable: rows for the last fit: both, as far as known in time.
         threads: for LightGBM.
         report: hears of every trial as it ends.
+        since: change point in microseconds; None: nothing is known to have changed.
 
     """
     trainers: dict[str, Trainer] = {
@@ -89,10 +110,11 @@ def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report:
         "linear": LinearTrainer(),
         "lightgbm": BoostedTrainer(threads),
     }
-    fit, selection = _thinned(fit, TRIAL_ROWS), _thinned(selection, SELECTION_ROWS)
+    selection = selection.thinned(SELECTION_ROWS)
     tried = []
     for recipe in RECIPES:
-        attempt = _try(trainers[recipe.algorithm], recipe, fit, selection)
+        past = recipe.past(fit, since).thinned(TRIAL_ROWS)
+        attempt = _try(trainers[recipe.algorithm], recipe, past, selection) if len(past) else None
         if attempt is not None:
             report(attempt.trial.model_dump(include={"name", "rows", "loss"}))
             tried.append(attempt)
@@ -100,7 +122,7 @@ def search(fit: Rows, selection: Rows, learnable: Rows, *, threads: int, report:
     picked = tried[simplest_within_noise(losses_of_all, blocks_of(selection.times))]
     recipe, rounds = picked.recipe, picked.rounds
     report({"picked": recipe.name, "rounds": rounds})
-    past = recipe.past(learnable)
+    past = recipe.past(learnable, since)
     again = trainers[recipe.algorithm].fit(past, None, rounds)
     assert again is not None
     trials = tuple(attempt.trial for attempt in tried)
@@ -115,19 +137,14 @@ class _Attempt:
     trial: Trial
 
 
-def _try(trainer: Trainer, recipe: Recipe, fit: Rows, selection: Rows) -> _Attempt | None:
+def _try(trainer: Trainer, recipe: Recipe, past: Rows, selection: Rows) -> _Attempt | None:
     """Fit a recipe and measure it on the selection rows; None where it does not fit the task."""
-    started, past = time.monotonic(), recipe.past(fit)
+    started = time.monotonic()
     fitted = trainer.fit(past, selection, None)
     if fitted is None:
         return None
-    metric = fit.declaration.spec.metric or ""
+    metric = past.declaration.spec.metric or ""
     loss = losses(metric, load(fitted.files).score(selection.features), selection.labels)
     seconds = round(time.monotonic() - started, 3)
     trial = Trial(name=recipe.name, rows=len(past), loss=float(loss.mean()), seconds=seconds)
     return _Attempt(recipe, fitted.rounds, loss, trial)
-
-
-def _thinned(rows: Rows, most: int) -> Rows:
-    """Take every k-th row, so that at most `most` are left."""
-    return rows.take(np.arange(0, len(rows), -(-len(rows) // most)))

@@ -7,10 +7,11 @@ import time
 from contracts.training import Dataset
 from services.training.domain.split import split
 from services.training.ports import Job, Result
-from services.training.run.dataset import Rows, read
+from services.training.run.baseline import build
+from services.training.run.dataset import Rows, microseconds, read
 from services.training.run.evaluation import evaluate, moment
 from services.training.run.manifest import manifest
-from services.training.run.search import Report, search
+from services.training.run.search import Found, Report, search
 from shared.artifacts import Artifacts
 from shared.models import Model, Prior, load
 
@@ -22,27 +23,21 @@ def train(job: Job, *, threads: int, report: Report) -> Result:
         ValueError: the rows do not suffice.
 
     """
-    started = time.monotonic()
-    artifacts = Artifacts(job.artifacts)
-    rows = read(job.uri, job.version, job.declaration, until=job.until)
+    started, artifacts = time.monotonic(), Artifacts(job.artifacts)
+    events = _events(job)
+    rows = events.labelled()
     if not len(rows):
         raise ValueError(
             f"version {job.version} of the table has no labelled row until {job.until}"
         )
     dataset = _described(job, rows)
     report({"dataset": dataset.digest, "rows": dataset.rows})
-    parts = split(rows.times, rows.label_times, job.declaration.spec.gates.slice_rows)
-    learnable = rows.take(parts.learnable)
-    found = search(
-        rows.take(parts.fit), rows.take(parts.selection), learnable, threads=threads, report=report
-    )
-    evaluation = evaluate(
-        rows.take(parts.test),
-        load(found.files),
-        _champion(job, artifacts),
-        job.champion.version,
-        seed=int(dataset.digest[:16], 16),
-    )
+    found, test = _found(job, rows, threads, report)
+    candidate, seed = load(found.files), int(dataset.digest[:16], 16)
+    champion = _champion(job, artifacts)
+    evaluation = evaluate(test, candidate, champion, job.champion.version, seed)
+    built = build(candidate, test, events, seed)
+    report({"baseline": built.document is not None, "remark": built.remark})
     about = manifest(job, dataset, found.rows, found)
     return Result(
         artifact=artifacts.put({**found.files, "manifest.json": about}),
@@ -50,8 +45,24 @@ def train(job: Job, *, threads: int, report: Report) -> Result:
         dataset=dataset,
         trials=found.trials,
         evaluation=evaluation,
+        baseline=artifacts.put({"baseline.json": built.document}) if built.document else None,
+        remark=built.remark,
         seconds=round(time.monotonic() - started, 3),
     )
+
+
+def _events(job: Job) -> Rows:
+    spoilt = [(span.start, span.end) for span in job.excluded]
+    return read(job.uri, job.version, job.declaration, until=job.until, excluded=spoilt)
+
+
+def _found(job: Job, rows: Rows, threads: int, report: Report) -> tuple[Found, Rows]:
+    """Search for the best model; beside it the rows that no model has seen."""
+    since = None if job.since is None else microseconds(job.since)
+    parts = split(rows.times, rows.label_times, job.declaration.spec.gates.slice_rows, since)
+    fit, selection, learnable = map(rows.take, (parts.fit, parts.selection, parts.learnable))
+    found = search(fit, selection, learnable, threads=threads, report=report, since=since)
+    return found, rows.take(parts.test)
 
 
 def _described(job: Job, rows: Rows) -> Dataset:

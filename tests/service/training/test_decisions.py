@@ -71,18 +71,33 @@ async def test_the_first_model_is_trained_as_soon_as_there_are_labels_enough(wor
     assert decisions(world) == [("volume", "started", "started: first model, 100 matured labels")]
 
 
-async def test_age_is_decided_once_per_window(tmp_path):
+async def test_age_is_refused_once_for_a_cause_and_starts_when_it_is_gone(tmp_path):
     world = World(
-        tmp_path, declaration(retraining={"min_labels": 5000, "max_age": "2d", "cooldown": "7d"})
+        tmp_path, declaration(retraining={"min_labels": 500, "max_age": "2d", "cooldown": "7d"})
     )
     world.release("0.0.1", trained_at=START + DAY)
-    await world.hear(outcomes("binary", 350))
-    await world.hear(outcomes("binary", 20, first=350))
+    for first in (0, 350, 370):
+        await world.hear(outcomes("binary", 350 if first == 0 else 20, first=first))
+    refused = ("age", "suppressed", "suppressed: 350 matured labels, 500 needed")
+    assert decisions(world) == [refused]
+    world.restart()
+    await world.hear(outcomes("binary", 110, first=390))
     assert decisions(world) == [
-        ("age", "suppressed", "suppressed: 350 matured labels, 5,000 needed")
+        refused,
+        (
+            "age",
+            "started",
+            "started: the champion is 3d old, at most 2d allowed; 500 matured labels",
+        ),
     ]
-    await world.hear(outcomes("binary", 50, first=370))
-    assert len(decisions(world)) == 2
+
+
+async def test_labels_that_the_gate_would_find_too_few_start_nothing(tmp_path):
+    world = World(tmp_path, declaration(gates={"slice_rows": 50}))
+    await world.hear(outcomes("binary", 149))
+    assert decisions(world) == []
+    await world.hear(outcomes("binary", 1, first=149))
+    assert decisions(world) == [("volume", "started", "started: first model, 150 matured labels")]
 
 
 async def test_the_cooldown_holds_after_a_failed_run_too(world):
@@ -100,9 +115,8 @@ async def test_the_cooldown_holds_after_a_failed_run_too(world):
         "suppressed",
         "suppressed: cooldown, last run 3d ago, cool-down 7d",
     )
+    world.launcher.failure = None
     await world.hear(outcomes("binary", 81, first=460, per_day=20))
-    world.drift("0.0.1", "3")
-    await world.settle()
     assert decisions(world)[2][1] == "started"
     assert world.kafka.events(TRAINING_DECIDED)[2].new_labels == 141
 
@@ -141,7 +155,11 @@ async def test_two_triggers_at_once_start_one_run(world):
     world.drift("0.0.1", "2")
     await world.settle()
     assert [kind[1:] for kind in decisions(world)] == [
-        ("started", "started: drift of version 0.0.1; 400 matured labels"),
+        (
+            "started",
+            "started: loss drift of version 0.0.1 since 2013-01-01; "
+            "400 matured labels since then, 400 in all",
+        ),
         ("suppressed", "suppressed: a run is in progress"),
     ]
     assert len(world.launcher.jobs) == 1

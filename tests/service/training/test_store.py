@@ -95,7 +95,7 @@ async def test_a_correction_is_kept_and_the_reader_takes_the_latest(world):
     unlabelled = {**rows[4], "label": None, "label_time": None, "status": "unlabelled"}
     await world.hear([corrected, *rows, unlabelled])
     assert stored(world).num_rows == 22
-    seen = read(world.store.uri(MODEL), None, world.declared)
+    seen = read(world.store.uri(MODEL), None, world.declared).labelled()
     labels = dict(zip(seen.ids, seen.labels, strict=True))
     assert len(labels) == 20
     assert labels["e3"] == (not rows[3]["label"])
@@ -105,7 +105,7 @@ async def test_a_correction_is_kept_and_the_reader_takes_the_latest(world):
 async def test_of_equal_label_times_the_last_in_the_log_counts(world):
     row = outcomes("binary", 1)[0]
     await world.hear([{**row, "label": True}, {**row, "label": False}])
-    assert read(world.store.uri(MODEL), None, world.declared).labels.tolist() == [0.0]
+    assert read(world.store.uri(MODEL), None, world.declared).labelled().labels.tolist() == [0.0]
 
 
 async def test_two_copies_of_the_service_cannot_store_twice(world):
@@ -180,7 +180,7 @@ async def test_the_reader_agrees_with_serving_on_every_number(tmp_path, task):
     classes = {"classes": ["low", "mid", "high"]} if task == "multiclass" else {}
     world = World(tmp_path, declaration(task, **classes))
     await world.hear(outcomes(task, 400))
-    rows = read(world.store.uri(MODEL), None, world.declared)
+    rows = read(world.store.uri(MODEL), None, world.declared).labelled()
     columns = rows.columns()
     assert columns.matrix(rows.features).tobytes() == rows.matrix(columns).tobytes()
     assert rows.served().shape == ((400, 3) if task == "multiclass" else (400,))
@@ -191,7 +191,7 @@ async def test_missing_labels_count_as_negative_where_declared(tmp_path):
     world = World(tmp_path, declaration(label=label))
     row = outcomes("binary", 1)[0]
     await world.hear([{**row, "label": None, "label_time": None, "status": "unlabelled"}])
-    rows = read(world.store.uri(MODEL), None, world.declared)
+    rows = read(world.store.uri(MODEL), None, world.declared).labelled()
     assert rows.labels.tolist() == [0.0]
     assert rows.label_times[0] - rows.times[0] == 36 * 3_600_000_000
 

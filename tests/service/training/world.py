@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from contracts.alerts import ALERT_RAISED, ALERT_RESOLVED, AlertRaised, AlertResolved
 from contracts.declaration import Declaration
 from contracts.performance import DRIFT_DETECTED, DriftDetected
 from contracts.registry import (
@@ -52,7 +54,7 @@ def declaration(task: str = "binary", **spec: Any) -> Declaration:
             "label": {"name": "y", "horizon": "36h"},
             "slices": ["place", "open"],
             "retraining": {"min_labels": 100, "max_age": "56d", "cooldown": "7d"},
-            "gates": {"slice_rows": 50},
+            "gates": {"slice_rows": 30},
             **spec,
         },
     }
@@ -99,6 +101,11 @@ def outcomes(
     return made
 
 
+def artifact_of(run_id: str) -> str:
+    """Name the files that a run brings."""
+    return hashlib.sha256(run_id.encode()).hexdigest()
+
+
 def result(job: Job) -> Result:
     """Make what a successful run would bring."""
     nothing = Interval(mean=0.0, low=0.0, high=0.0, confidence=0.95)
@@ -122,7 +129,7 @@ def result(job: Job) -> Result:
         slices=(),
     )
     return Result(
-        artifact="a" * 64,
+        artifact=artifact_of(job.run_id),
         algorithm="linear",
         dataset=dataset,
         trials=(),
@@ -184,12 +191,14 @@ class World:
             ),
         )
 
-    def release(self, version: str, trained_at: datetime, revision: int = 1) -> None:
-        """Tell of a new champion."""
+    def release(
+        self, version: str, trained_at: datetime, revision: int = 1, artifact: str = "c" * 64
+    ) -> None:
+        """Tell of a new champion; by default one that no run of the log has brought."""
         champion = VersionRef(
             version=version,
             algorithm="linear",
-            artifact="c" * 64,
+            artifact=artifact,
             trained_at=trained_at,
             loss=0.5,
             loss_sd=0.1,
@@ -206,23 +215,61 @@ class World:
             ),
         )
 
-    def drift(self, version: str, distinct: str = "1") -> DriftDetected:
-        """Tell of drift."""
+    def drift(self, version: str, distinct: str = "1", **fields: Any) -> DriftDetected:
+        """Tell of drift; by default of harm since the beginning."""
+        usual = {
+            "at": START + 30 * DAY,
+            "window": {"start": START, "end": START + DAY},
+            "detector": "loss",
+            "evidence": 9.0,
+            "level": 5.0,
+            "since": START,
+            "blamed": (),
+            "summary": "loss is up",
+            "promise": 1000,
+            "contributions": (),
+            "windows": 3,
+            "recommendation": "retrain",
+        }
         event = DriftDetected.caused_by(
-            f"window {distinct}",
-            model=MODEL,
-            at=START + 30 * DAY,
-            version=version,
-            window={"start": START, "end": START + DAY},
-            detector="loss",
-            evidence=9.0,
-            level=5.0,
-            since=START,
-            blamed=(),
-            summary="loss is up",
+            f"window {distinct}", model=MODEL, version=version, **usual | fields
         )
         self.kafka.tell(DRIFT_DETECTED, event)
         return event
+
+    def alert(self, since: datetime, version: str | None = "0.0.1", **fields: Any) -> AlertRaised:
+        """Tell of bad data."""
+        usual = {
+            "at": since + DAY,
+            "window": {"start": since, "end": since + DAY},
+            "since": since,
+            "detector": "quality",
+            "evidence": 1e6,
+            "level": 8000.0,
+            "promise": 1000,
+            "contributions": (),
+            "blamed": ("x",),
+            "windows": 1,
+            "summary": "x is missing in 23 % of predictions, 9 % before",
+        }
+        event = AlertRaised.caused_by(
+            f"alert {since}", model=MODEL, version=version, **usual | fields
+        )
+        self.kafka.tell(ALERT_RAISED, event)
+        return event
+
+    def resolve(self, alert: AlertRaised, at: datetime) -> None:
+        """Tell that the data are good again, from the window on that starts then."""
+        event = AlertResolved.caused_by(
+            alert,
+            model=MODEL,
+            at=at + DAY,
+            alert=alert.event_id,
+            detector=alert.detector,
+            window={"start": at, "end": at + DAY},
+            summary="x is as before",
+        )
+        self.kafka.tell(ALERT_RESOLVED, event)
 
     def append(self, rows: Iterable[dict[str, Any]], topic: str = TOPIC) -> None:
         """Append outcomes to the log."""
