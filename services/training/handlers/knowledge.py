@@ -116,7 +116,7 @@ class RunLog:
         return max(kept, default=None)
 
     def spoilt(self, model: str) -> list[Span]:
-        """List the event times that the last decision has left out: alerts are not kept for ever."""
+        """List the event times that the last decision left out: alerts are not kept for ever."""
         decisions = [event for event in self._decided.values() if event.model == model]
         spans = decisions[-1].excluded if decisions else ()
         return [(span.start, span.end) for span in spans]
