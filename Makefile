@@ -12,7 +12,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -u -m pip install --disable-pip-version-check --progress-bar off
 
 help: ## list the verbs
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb says; do printf '  make %-10s %s\n' "$$verb" "$$says"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb says; do printf '  make %-11s %s\n' "$$verb" "$$says"; done
 
 demo: $(READY) ## a year of flights through the whole loop; ARGS="--to 2013-03-31" for less
 	@$(BIN)/driftwheel demo $(ARGS)
@@ -32,6 +32,9 @@ check: $(READY) ## lint, types, import rules, generated files up to date
 
 bench: $(READY) ## measure speed beside its ceilings and its peers; ARGS="stream --rounds 3"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-drift: $(READY) ## count false alarms and delays of drift detection beside the usual rules; ARGS=--quick
+	@$(BIN)/python -m tests.benchmarks.drift $(ARGS)
 
 contracts: $(READY) ## write the files that are generated from contracts/
 	@$(BIN)/python -m contracts
@@ -72,4 +75,4 @@ $(READY): requirements.lock pyproject.toml
 	  echo "  What to do: connect to the network, or name a mirror in PIP_INDEX_URL, then run make again." >&2; exit 1; }
 	@touch $@
 
-.PHONY: help demo test faults check bench contracts up down doctor lock clean
+.PHONY: help demo test faults check bench bench-drift contracts up down doctor lock clean
