@@ -13,33 +13,20 @@ import pytest
 from contracts.registry import VersionRef
 from contracts.training import MODEL_TRAINED
 from services.training.adapters.child import ChildLauncher
-from services.training.handlers.knowledge import PRIOR
 from services.training.ports import Job, RunFailed
 from shared.artifacts import Artifacts
 from shared.models import load
 from tests.doubles import telemetry
-from tests.service.training.world import DAY, MODEL, START, World, declaration, outcomes
+from tests.service.training.world import DAY, START, World, declaration, outcomes
+from tests.service.training.world import job_of as world_job
 
 CLASSES = {"classes": ["low", "mid", "high"]}
 
 
 async def job_of(folder: Path, task: str, count: int = 1500, **spec) -> Job:
-    """Fill a store and make a job of it."""
+    """Fill a store with outcomes of a task and make a job of it."""
     declared = declaration(task, **(CLASSES if task == "multiclass" else {}), **spec)
-    world = World(folder, declared)
-    world.launcher.failure = "not now"
-    await world.hear(outcomes(task, count))
-    summary = await world.store.summary(MODEL, unlabelled=False)
-    return Job(
-        run_id="r1",
-        declaration=declared,
-        declaration_digest=declared.digest(),
-        uri=world.store.uri(MODEL),
-        version=summary.version,
-        until=summary.watermark,
-        champion=PRIOR,
-        artifacts=folder / "artifacts",
-    )
+    return await world_job(folder, outcomes(task, count), declared)
 
 
 def launcher(folder: Path, timeout_s: float = 120.0) -> ChildLauncher:
@@ -133,23 +120,8 @@ async def test_a_run_with_too_few_rows_says_so(tmp_path):
 
 
 async def test_one_class_only_still_ends_with_a_candidate(tmp_path):
-    declared = declaration()
-    world = World(tmp_path, declared)
-    world.launcher.failure = "not now"
-    await world.hear([{**row, "label": False} for row in outcomes("binary", 500)])
-    summary = await world.store.summary(MODEL, unlabelled=False)
-    brought = await launcher(tmp_path).run(
-        Job(
-            run_id="r1",
-            declaration=declared,
-            declaration_digest=declared.digest(),
-            uri=world.store.uri(MODEL),
-            version=summary.version,
-            until=summary.watermark,
-            champion=PRIOR,
-            artifacts=tmp_path / "artifacts",
-        )
-    )
+    rows = [{**row, "label": False} for row in outcomes("binary", 500)]
+    brought = await launcher(tmp_path).run(await world_job(tmp_path, rows, declaration()))
     assert brought.evaluation.candidate_loss < 0.05
 
 

@@ -206,3 +206,30 @@ async def test_the_digest_names_the_content_not_the_files(world, tmp_path):
     assert one.digest() == two.digest()
     assert one.take(one.times.argsort()[:-1]).digest() != one.digest()
     assert pc.count_distinct(one.table["id"]).as_py() == 300
+
+
+async def test_labels_are_counted_by_event_time_and_as_the_summary_does(world):
+    rows = outcomes("binary", 300)
+    for row in rows[::3]:
+        row |= {"label": None, "label_time": None, "status": "unlabelled"}
+    assert await world.store.labels_within(MODEL, [(START, START + DAY)], unlabelled=True) == 0
+    await world.hear(rows)
+
+    async def counted(*spans, unlabelled=False):
+        return await world.store.labels_within(MODEL, spans, unlabelled=unlabelled)
+
+    assert await counted() == 0
+    assert await counted((START, START + DAY), unlabelled=True) == 100
+    assert await counted((START, START + DAY)) == 66
+    assert (
+        await counted((START, START + DAY / 100), (START + DAY / 100, START + 3 * DAY / 100)) == 2
+    )
+    summary = await world.store.summary(MODEL, unlabelled=False)
+    assert await counted((START, START + 9 * DAY)) == summary.labels == 200
+
+
+async def test_a_reader_leaves_spans_out_until_before_their_ends(world):
+    await world.hear(outcomes("binary", 100))
+    spans = [(START + 10 * DAY / 100, START + 20 * DAY / 100), (START + DAY / 2, START + DAY)]
+    rows = read(world.store.uri(MODEL), None, world.declared, excluded=spans)
+    assert rows.ids == [f"e{n}" for n in range(50) if not 10 <= n < 20]

@@ -24,6 +24,7 @@ from contracts.registry import (
 )
 from contracts.training import Dataset, Evaluation, Interval
 from services.training.app import parts
+from services.training.handlers.knowledge import PRIOR
 from services.training.handlers.pulse import Pulse
 from services.training.handlers.running import Runs
 from services.training.ports import Job, Result, RunFailed
@@ -290,6 +291,29 @@ class World:
         """Append outcomes and settle."""
         self.append(rows)
         await self.settle()
+
+
+async def job_of(
+    folder: Path, rows: Iterable[dict[str, Any]], declared: Declaration, **fields: Any
+) -> Job:
+    """Fill a store and make a job of it; no run is carried out."""
+    world = World(folder, declared)
+    world.launcher.failure = "not now"
+    await world.hear(rows)
+    summary = await world.store.summary(MODEL, unlabelled=False)
+    assert summary is not None
+    assert summary.watermark is not None
+    usual = {
+        "run_id": "r1",
+        "declaration": declared,
+        "declaration_digest": declared.digest(),
+        "uri": world.store.uri(MODEL),
+        "version": summary.version,
+        "until": summary.watermark,
+        "champion": PRIOR,
+        "artifacts": folder / "artifacts",
+    }
+    return Job(**usual | fields)
 
 
 def position(topic: str, partition: int = 0) -> Position:

@@ -41,15 +41,37 @@ def test_rows_of_one_time_stay_together():
     assert times[parts.test[0]] > times[parts.selection[-1]] > times[parts.fit[-1]]
 
 
+def test_after_a_change_all_three_parts_have_rows_of_it():
+    times = np.arange(1000) * HOUR * 2
+    parts = split(times, times, least=30, since=880 * HOUR * 2)
+    assert parts.test.tolist() == list(range(960, 1000))
+    assert parts.selection.tolist() == list(range(930, 960))
+    assert parts.fit.tolist() == list(range(930))
+
+
+def test_a_change_of_long_ago_cuts_nothing_shorter():
+    times = np.arange(1000) * HOUR * 2
+    plain, changed = split(times, times, least=30), split(times, times, least=30, since=0)
+    assert all((getattr(plain, part) == getattr(changed, part)).all() for part in ("fit", "test"))
+
+
+def test_the_gates_rows_are_in_the_test_of_three_times_as_many():
+    for hours in (1, 2, 50):
+        times = np.arange(1500) * HOUR * hours
+        assert len(split(times, times, least=500).test) >= 500
+        assert len(split(times, times, least=500, since=0).test) >= 500
+
+
 @given(
     st.lists(st.integers(0, 3000), min_size=12, max_size=300),
     st.integers(0, 100),
+    st.none() | st.integers(0, 3000),
 )
-def test_parts_never_overlap_and_nothing_is_learned_from_the_future(hours, delay):
+def test_parts_never_overlap_and_nothing_is_learned_from_the_future(hours, delay, change):
     times = np.sort(np.array(hours)) * HOUR
-    known = times + delay * HOUR
+    known, since = times + delay * HOUR, None if change is None else change * HOUR
     try:
-        parts = split(times, known, least=30)
+        parts = split(times, known, least=30, since=since)
     except ValueError:
         return
     together = np.concatenate([parts.fit, parts.selection, parts.test])
@@ -57,6 +79,8 @@ def test_parts_never_overlap_and_nothing_is_learned_from_the_future(hours, delay
     assert known[parts.fit].max() < times[parts.selection].min()
     assert known[parts.learnable].max() < times[parts.test].min()
     assert set(parts.fit) | set(parts.selection) <= set(parts.learnable)
+    if since is not None:
+        assert times[parts.selection].min() >= since
 
 
 @pytest.mark.parametrize("hours", [[], [1], [1] * 500])
