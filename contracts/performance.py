@@ -109,6 +109,9 @@ class Contribution(Value):
     what: str = Field(
         max_length=300, description='Such as "feature:carrier", "score" or "slice:origin=EWR".'
     )
+    aspect: str = Field(
+        "", max_length=300, description="Of it: location, dispersion, a category, mean, share."
+    )
     share: Share = Field(description="Of the evidence.")
     evidence: Finite = Field(ge=0)
     direction: Literal["up", "down", "shape"]
@@ -166,7 +169,7 @@ class DriftMeasured(Event):
     evidence: dict[str, Finite] = Field(description="D of each detector after the window.")
     level: Finite = Field(description="The alarm level of each.")
     features: dict[str, Shown]
-    estimate: Estimate | None = Field(description="None without a baseline.")
+    estimate: Estimate
     unmonitorable: tuple[Reason, ...] = Field(
         (), max_length=1000, description="Features that vary too much by themselves, and how much."
     )

@@ -33,10 +33,21 @@ CounterName = Literal[
     "labels_unmatched",
     "labels_too_late",
     "outcomes_uncounted",
+    "baselines_refused",
+    "windows_without_baseline",
     "training_runs",
     "http_requests",
 ]
-GaugeName = Literal["lag", "partition_lag", "oldest_age_seconds", "waiting", "halted"]
+GaugeName = Literal[
+    "lag",
+    "partition_lag",
+    "oldest_age_seconds",
+    "waiting",
+    "halted",
+    "drift_evidence",
+    "features_unmonitorable",
+    "labels_arrived",
+]
 HistogramName = Literal["batch_seconds"]
 
 COUNTERS = {

@@ -6,23 +6,37 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from contracts.alerts import ALERT_RAISED, ALERT_RESOLVED
 from contracts.data import LABELS_VALIDATED, PREDICTIONS
-from contracts.performance import DRIFT_DETECTED, PERFORMANCE_MEASURED, WINDOW_COUNTED
+from contracts.performance import (
+    DRIFT_DETECTED,
+    DRIFT_MEASURED,
+    PERFORMANCE_MEASURED,
+    PREDICTIONS_COUNTED,
+    WINDOW_COUNTED,
+)
+from contracts.quality import QUALITY_MEASURED
 from contracts.registry import MODEL_DECLARED, RELEASE_CHANGED
 from services.monitor.adapters.store import TRANSIENT, RedisStore
-from services.monitor.domain.drift import TrailingMeans
 from services.monitor.handlers import (
+    REMEMBERED,
     Catalog,
     Closing,
+    Counting,
     Join,
+    Measuring,
     Placing,
+    Watches,
     count_predictions,
     keep_labels,
-    measure_windows,
+    measure_inputs,
+    measure_intake,
+    measure_outcomes,
     publish_outcomes,
 )
-from services.monitor.ports import Detector, Log, Store
+from services.monitor.ports import Log, Store
 from services.monitor.settings import Settings
+from shared.artifacts import Artifacts
 from shared.clock import Clock, wall_clock
 from shared.kafka import (
     Consumer,
@@ -33,6 +47,7 @@ from shared.kafka import (
     Table,
     Teller,
     Timer,
+    Told,
     Topics,
 )
 from shared.kafka.fetch import Reader
@@ -43,9 +58,14 @@ COUNT, JOIN, WINDOWS = "monitor-count", "monitor-join", "monitor-windows"
 TOPICS = (
     MODEL_DECLARED,
     RELEASE_CHANGED,
+    QUALITY_MEASURED,
+    PREDICTIONS_COUNTED,
     WINDOW_COUNTED,
     PERFORMANCE_MEASURED,
+    DRIFT_MEASURED,
     DRIFT_DETECTED,
+    ALERT_RAISED,
+    ALERT_RESOLVED,
 )
 
 
@@ -61,14 +81,17 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
     Args:
         settings: every knob.
         telemetry: of the service.
-        doubles: publisher, store, log, detector, clock in place of the real ones.
+        doubles: publisher, store, log, files, clock in place of the real ones.
 
     """
     kafka, names, catalog = settings.kafka, Names(settings.prefix), Catalog()
     publisher = doubles.get("publisher") or Producer(kafka, telemetry)
     log = doubles.get("log") or Reader(kafka)
     store = doubles.get("store") or _store(settings)
-    closing = _closing(settings, telemetry, catalog, store, log, doubles.get("clock", wall_clock))
+    files = doubles.get("files") or Artifacts(settings.state / "artifacts")
+    watches = Watches(telemetry, catalog, files)
+    closing = _closing(settings, telemetry, watches, store, log, doubles.get("clock", wall_clock))
+    counting = _counting(closing)
     crashes = CrashLedger(settings.state / "ledger", telemetry.service, settings.instance)
     head, trailing, merging = (
         Consumer(
@@ -81,13 +104,23 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
             instance=settings.instance,
             ledger=crashes,
             parked_limit=settings.parked_limit,
-            max_records=settings.max_records,
+            max_records=records,
         )
-        for group in (COUNT, JOIN, WINDOWS)
+        for group, records in (
+            (COUNT, settings.max_records),
+            (JOIN, settings.max_records),
+            (WINDOWS, REMEMBERED),
+        )
     )
-    _count(head, closing)
+    head.on_data(PREDICTIONS, count_predictions, counting=counting)
     _join(trailing, closing, settings.label_patience_s)
-    _measure(merging, closing, doubles.get("detector") or TrailingMeans())
+    _measure(merging, closing)
+
+    async def sweep() -> Told:
+        told = await closing.sweep()
+        told.add(await counting.sweep())
+        return told
+
     teller = Teller(telemetry, names, publisher)
     return [
         Topics(kafka, names, TOPICS, settings.replicas),
@@ -101,7 +134,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         trailing,
         head,
         # Idle partitions have windows too, and no record leads to them.
-        Timer(teller, closing.sweep, every_s=settings.sweep_s, transient=TRANSIENT),
+        Timer(teller, sweep, every_s=settings.sweep_s, transient=TRANSIENT),
     ]
 
 
@@ -115,11 +148,11 @@ def _store(settings: Settings) -> RedisStore:
 
 
 def _closing(
-    settings: Settings, telemetry: Telemetry, catalog: Catalog, store: Store, log: Log, clock: Clock
+    settings: Settings, telemetry: Telemetry, watches: Watches, store: Store, log: Log, clock: Clock
 ) -> Closing:
     placing = Placing(
         names=Names(settings.prefix),
-        catalog=catalog,
+        catalog=watches.catalog,
         store=store,
         log=log,
         group=JOIN,
@@ -132,12 +165,18 @@ def _closing(
         placing=placing,
         clock=clock,
         idle_s=settings.idle_s,
+        watches=watches,
     )
 
 
-def _count(consumer: Consumer, closing: Closing) -> None:
-    known = {"store": closing.store, "clock": closing.clock, "idle_s": closing.idle_s}
-    consumer.on_data(PREDICTIONS, count_predictions, **known)
+def _counting(closing: Closing) -> Counting:
+    return Counting(
+        placing=closing.placing,
+        watches=closing.watches,
+        clock=closing.clock,
+        idle_s=closing.idle_s,
+        group=COUNT,
+    )
 
 
 def _join(consumer: Consumer, closing: Closing, patience_s: float) -> None:
@@ -154,15 +193,18 @@ def _join(consumer: Consumer, closing: Closing, patience_s: float) -> None:
     consumer.on_held(join.ripe)
 
 
-def _measure(consumer: Consumer, closing: Closing, detector: Detector) -> None:
+def _measure(consumer: Consumer, closing: Closing) -> None:
     names = closing.placing.names
-    consumer.on(
-        WINDOW_COUNTED,
-        measure_windows,
+    heard = (WINDOW_COUNTED, PREDICTIONS_COUNTED, QUALITY_MEASURED)
+    measuring = Measuring(
+        telemetry=closing.telemetry,
         store=closing.store,
-        catalog=closing.placing.catalog,
-        detector=detector,
         log=closing.log,
-        position=Position(names.topic(WINDOW_COUNTED), 0),
+        catalog=closing.placing.catalog,
+        watches=closing.watches,
+        positions=[Position(names.topic(topic), 0) for topic in heard],
         group=names.group(WINDOWS),
     )
+    consumer.on(WINDOW_COUNTED, measure_outcomes, measuring=measuring)
+    consumer.on(PREDICTIONS_COUNTED, measure_inputs, measuring=measuring)
+    consumer.on(QUALITY_MEASURED, measure_intake, measuring=measuring)

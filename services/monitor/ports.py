@@ -1,4 +1,4 @@
-"""What the handlers need from outside: a store, the log itself, a detector."""
+"""What the handlers need from outside: a store, the log itself, files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.monitor.domain.drift import Champion, Verdict
-from services.monitor.domain.merging import Whole
 from services.monitor.domain.watermarks import Heard
 from shared.kafka import Position, Record
 
@@ -87,6 +85,19 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """What is known about the head of one partition: its packed windows.
+
+    Attributes:
+        offset: they are counted up to here.
+
+    """
+
+    offset: int
+    windows: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """New windows of one partition, to replace those counted up to offset `known`."""
 
@@ -144,6 +155,18 @@ class Store(Protocol):
         """Fetch a partition's packed windows; empty where there are none."""
         ...
 
+    async def heads(self, model: str, partitions: Sequence[int]) -> list[Head | None]:
+        """Fetch what is counted at the head of partitions; None where the store does not know."""
+        ...
+
+    async def place_head(self, model: str, partition: int, head: Head) -> None:
+        """Set what is counted at the head of a partition, whatever was known."""
+        ...
+
+    async def count_heads(self, model: str, counted: Sequence[Counted]) -> list[bool]:
+        """Replace windows at the head; False where somebody else has replaced them meanwhile."""
+        ...
+
     async def ledger(self, model: str) -> bytes | None:
         """Fetch what is known about a model's merged windows."""
         ...
@@ -154,6 +177,20 @@ class Store(Protocol):
 
     async def write_ledger(self, model: str, ledger: bytes) -> None:
         """Replace what is known about a model's merged windows."""
+        ...
+
+
+class Files(Protocol):
+    """Keeps what training has written, by content."""
+
+    def get(self, tree: str) -> Mapping[str, bytes]:
+        """Fetch the files of a tree; it may take a while.
+
+        Raises:
+            FileNotFoundError: a file is not (or not yet) there.
+            ValueError: a file has changed.
+
+        """
         ...
 
 
@@ -178,19 +215,4 @@ class Log(Protocol):
 
     async def partitions(self, topic: str) -> int:
         """Count the partitions of a topic."""
-        ...
-
-
-class Detector(Protocol):
-    """Judges the champion on complete windows."""
-
-    @property
-    def windows(self) -> int:
-        """How many windows back it looks; an alarm is not repeated within as many."""
-        ...
-
-    def verdicts(
-        self, trail: Sequence[Whole], champion: Champion, promise: int
-    ) -> Sequence[Verdict]:
-        """Say for the latest window of the trail, per detector, whether it alarms."""
         ...

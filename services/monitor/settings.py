@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     kafka: str = Field("127.0.0.1:9092", description="Bootstrap address.")
     redis: str = Field("redis://127.0.0.1:6379/0", description="Holds labels and open windows.")
     prefix: str = Field("driftwheel.", description="Of topics, groups and keys.")
-    state: Path = Field(Path(".driftwheel/state"), description="Holds the folder ledger.")
+    state: Path = Field(Path(".driftwheel/state"), description="Holds artifacts and ledger.")
     instance: str | None = Field(
         None, description="Stable name of this copy; with it a restart waits for no session."
     )

@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 
 from services.monitor.domain.watermarks import NEVER, Heard
-from services.monitor.ports import Arrived, Claimed, Counted, Due, Places
+from services.monitor.ports import Arrived, Claimed, Counted, Due, Head, Places
 
 # Nothing that a message says makes Redis refuse; a script's refusal names no class of its own.
 TRANSIENT: tuple[type[Exception], ...] = (RedisError,)
@@ -120,15 +120,28 @@ class RedisStore:
 
     async def count(self, model: str, counted: Sequence[Counted]) -> list[bool]:
         """See `ports.Store`."""
-        calls: list[Call] = [
-            ("count", [self._key(model, new.partition)], [new.known, new.end, new.windows])
-            for new in counted
-        ]
-        return [bool(answer) for answer in await self._run(calls)]
+        return await self._replace([self._key(model, new.partition) for new in counted], counted)
 
     async def windows(self, model: str, partition: int) -> bytes:
         """See `ports.Store`."""
         return await self._client.hget(self._key(model, partition), "windows") or b""
+
+    async def heads(self, model: str, partitions: Sequence[int]) -> list[Head | None]:
+        """See `ports.Store`."""
+        pipeline: Pipeline = self._client.pipeline(transaction=False)
+        for partition in partitions:
+            pipeline.hmget(self._head(model, partition), "predictions", "windows")
+        found = await pipeline.execute()
+        return [None if at is None else Head(int(at), windows) for at, windows in found]
+
+    async def place_head(self, model: str, partition: int, head: Head) -> None:
+        """See `ports.Store`."""
+        fields: dict[str, Any] = {"predictions": head.offset, "windows": head.windows}
+        await self._client.hset(self._head(model, partition), mapping=fields)
+
+    async def count_heads(self, model: str, counted: Sequence[Counted]) -> list[bool]:
+        """See `ports.Store`."""
+        return await self._replace([self._head(model, new.partition) for new in counted], counted)
 
     async def ledger(self, model: str) -> bytes | None:
         """See `ports.Store`."""
@@ -156,9 +169,19 @@ class RedisStore:
     def _key(self, model: str, part: int | str) -> bytes:
         return f"{self.prefix}monitor:{{{model},{part}}}".encode()
 
+    def _head(self, model: str, partition: int) -> bytes:
+        return self._key(model, partition) + b":head"
+
     def _keys(self, model: str, partition: int) -> list[bytes]:
         places = self._key(model, partition)
         return [places, places + b":unmatched"]
+
+    async def _replace(self, keys: Sequence[bytes], counted: Sequence[Counted]) -> list[bool]:
+        calls: list[Call] = [
+            ("count", [key], [new.known, new.end, new.windows])
+            for key, new in zip(keys, counted, strict=True)
+        ]
+        return [bool(answer) for answer in await self._run(calls)]
 
     async def _run(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts in one round trip; each is safe to run again."""

@@ -2,77 +2,83 @@
 
 from __future__ import annotations
 
+from typing import Generic, Protocol, Self, TypeVar
+
 from msgspec import Struct, field
 
-from services.monitor.domain.tallies import VersionSums, WindowSums, merged
+
+class Part(Protocol):
+    """What one partition says of a window; parts add up.
+
+    Attributes:
+        through: highest offset counted; -1 for nothing.
+
+    """
+
+    through: int
+
+    def add(self, other: Self, /) -> None:
+        """Add the counts of another partition."""
+        ...
 
 
-class Whole(Struct, array_like=True):
+P = TypeVar("P", bound=Part)
+
+
+class Whole(Struct, Generic[P], array_like=True):
     """A complete window of a model, microseconds."""
 
     start: int
     end: int
-    versions: dict[str, VersionSums]
+    counts: P
 
 
-class Parts(Struct, array_like=True):
-    """The parts of one window: partition -> sums."""
+class Parts(Struct, Generic[P], array_like=True):
+    """The parts of one window: partition -> counts."""
 
     end: int
-    by_partition: dict[int, WindowSums] = field(default_factory=dict)
+    by_partition: dict[int, P] = field(default_factory=dict)
 
 
-class Ledger(Struct):
-    """Everything that is known about a model's windows.
+class Merging(Struct, Generic[P]):
+    """The windows of one stream that are not complete.
 
     A partition tells its windows in order, so its latest one says that all before are complete.
 
     Attributes:
-        waiting: start -> parts of windows that are not complete.
+        waiting: start -> parts.
         closed: partition -> end of its latest window.
-        measured: end of the last complete window.
-        trail: the latest complete windows, oldest first.
-        alarms: "version detector" -> end of the window of its last alarm, while that is disarmed.
-        told: id of the part that completed windows -> what was told; the latest only.
+        merged: end of the last complete window.
 
     """
 
-    waiting: dict[int, Parts] = field(default_factory=dict)
+    waiting: dict[int, Parts[P]] = field(default_factory=dict)
     closed: dict[int, int] = field(default_factory=dict)
-    measured: int = -(2**62)
-    trail: list[Whole] = field(default_factory=list)
-    alarms: dict[str, int] = field(default_factory=dict)
-    told: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
+    merged: int = -(2**62)
 
-    def hear(self, start: int, end: int, partition: int, part: WindowSums) -> None:
+    def hear(self, start: int, end: int, partition: int, part: P) -> None:
         """Take one part; of two for the same window and partition the higher `through` counts."""
         self.closed[partition] = max(self.closed.get(partition, end), end)
-        if end <= self.measured or not part.versions:
+        if end <= self.merged or part.through < 0:
             return
         parts = self.waiting.setdefault(start, Parts(end)).by_partition
         if partition not in parts or part.through > parts[partition].through:
             parts[partition] = part
 
-    def complete(self, partitions: int) -> list[Whole]:
-        """Take out the windows that every partition has passed, oldest first.
+    def passed_by(self, partitions: int) -> int:
+        """Find the end of the last window that so many partitions have passed."""
+        return min(self.closed.values()) if len(self.closed) >= partitions else self.merged
 
-        Args:
-            partitions: how many there are.
-
-        """
-        if len(self.closed) < partitions:
-            return []
-        passed = min(self.closed.values())
-        self.measured = max(self.measured, passed)
+    def complete(self, passed: int) -> list[Whole[P]]:
+        """Take out the windows that end by `passed`, oldest first."""
+        self.merged = max(self.merged, passed)
         ready = sorted(start for start, parts in self.waiting.items() if parts.end <= passed)
         return [self._whole(start) for start in ready]
 
-    def remember(self, window: Whole, length: int, windows: int) -> None:
-        """Append to the trail, which spans at most so many windows of this length."""
-        self.trail.append(window)
-        self.trail = [old for old in self.trail if old.end > window.end - windows * length]
-
-    def _whole(self, start: int) -> Whole:
+    def _whole(self, start: int) -> Whole[P]:
         parts = self.waiting.pop(start)
-        ordered = (part.versions for _, part in sorted(parts.by_partition.items()))
-        return Whole(start, parts.end, merged(ordered))
+        # In the order of partitions: sums of floats are the same to the last bit.
+        whole, *others = (part for _, part in sorted(parts.by_partition.items()))
+        for part in others:
+            whole.add(part)
+        return Whole(start, parts.end, whole)

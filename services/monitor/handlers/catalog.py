@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contracts.declaration import Declaration
-from contracts.registry import ModelDeclared, ReleaseChanged
-from services.monitor.domain.drift import Champion
+from contracts.registry import ModelDeclared, ReleaseChanged, VersionRef
 from services.monitor.handlers.payloads import Payloads
+from shared.errors import Transient
 
 
 class Catalog:
@@ -38,12 +38,33 @@ class Catalog:
         known = self._declared.get(model)
         return known and known[1]
 
-    def champion(self, model: str) -> Champion | None:
+    def champion(self, model: str) -> VersionRef | None:
         """Find whom the detectors watch; None as long as nothing was released."""
-        released, declaration = self._released.get(model), self.declaration(model)
-        if released is None or declaration is None:
-            return None
-        stable = released.plan.stable
-        # The declared prior has been measured on nothing.
-        baseline = (stable.loss, stable.loss_sd) if stable.artifact else (None, None)
-        return Champion(stable.version, declaration.spec.task, *baseline)
+        released = self._released.get(model)
+        return released.plan.stable if released else None
+
+    def baseline(self, model: str, version: str) -> str | None:
+        """Find the digest of a version's baseline; the declared prior has none.
+
+        Raises:
+            Transient: no plan names the version yet.
+
+        """
+        released = self._released.get(model)
+        if released is None:
+            raise Transient(f"waiting for the release of {model}")
+        plans = [past.plan for past in released.history] + [released.plan]
+        known = {
+            ref.version: ref.baseline
+            for plan in plans
+            for ref in (plan.stable, plan.candidate)
+            if ref
+        }
+        # One older than all that is remembered has left the history.
+        if version not in known and _order(version) > max(map(_order, known)):
+            raise Transient(f"waiting for the release of {model} {version}")
+        return known.get(version)
+
+
+def _order(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]

@@ -13,6 +13,7 @@ from services.monitor.domain.tallies import Sums, VersionSums, Windows, WindowSu
 from services.monitor.domain.watermarks import NEVER, model_watermark
 from services.monitor.handlers.payloads import Payloads, moment
 from services.monitor.handlers.placing import Placing
+from services.monitor.handlers.watching import Watches
 from services.monitor.ports import Counted, Due, Log, Store
 from shared.clock import Clock
 from shared.kafka import Told
@@ -31,6 +32,7 @@ class Closing:
         placing: knows which partitions are ours.
         clock: wall time, for idle partitions.
         idle_s: wall seconds after which a silent partition holds up no watermark.
+        watches: know the cells of each version.
 
     """
 
@@ -43,10 +45,12 @@ class Closing:
         placing: Placing,
         clock: Clock,
         idle_s: float,
+        watches: Watches,
     ) -> None:
-        self.telemetry = telemetry
+        self.telemetry, self.watches = telemetry, watches
         self.store, self.log, self.placing = store, log, placing
         self.clock, self.idle_s = clock, idle_s
+        self.waiting: dict[tuple[str, int], tuple[int, int]] = {}
         self._closed: dict[tuple[str, int], int] = {}
         self._matched: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
 
@@ -72,26 +76,36 @@ class Closing:
         )
 
     async def sweep(self) -> Told:
-        """Tell the windows of partitions that say nothing themselves: idle or empty ones."""
+        """Tell the windows of partitions that say nothing themselves: idle, empty, or waiting."""
         told = Told()
         for model in sorted({model for model, _ in self.placing.owned}):
             payloads = self.placing.catalog.payloads(model)
             watermark = await self.watermark(model)
             if payloads is None or watermark == NEVER:
                 continue
-            passed = watermark - payloads.span
             for partition in sorted(p for owned, p in self.placing.owned if owned == model):
+                passed = self._passed(payloads, partition, watermark)
                 if passed >= self._closed.get((model, partition), NEVER) + payloads.window:
                     told.add(await self._idle(payloads, partition, passed))
         return told
 
+    def _passed(self, payloads: Payloads, partition: int, watermark: int) -> int:
+        """Find the event time that no further prediction of a partition is counted before."""
+        passed = watermark - payloads.span
+        if (payloads.model, partition) in self.waiting:
+            # What follows the prediction that waits is at most so much older.
+            _, time = self.waiting[payloads.model, partition]
+            passed = min(passed, time - payloads.lateness)
+        return passed
+
     async def _idle(self, payloads: Payloads, partition: int, passed: int) -> Told:
         predictions, _ = self.placing.positions(payloads.model, partition)
         beginning, end = (await self.log.bounds([predictions]))[predictions]
-        nothing = Due(partition, end, b"", b"", passed)
+        cursor, _ = self.waiting.get((payloads.model, partition), (end, passed))
+        nothing = Due(partition, cursor, b"", b"", passed)
         (claim,) = await self.store.claim(payloads.model, [nothing])
         if claim is None and beginning < end:
-            return Told()  # Its cursor has not come to the end, and will tell by itself.
+            return Told()  # Its cursor has not come so far, and will tell by itself.
         if claim is not None:
             self.matched(payloads.model, 0, claim.unmatched)
         windows = unpacked(claim.windows if claim else b"")
@@ -153,6 +167,8 @@ def counted(
                     feature: {value: _tally(part) for value, part in by_value.items()}
                     for feature, by_value in whole.slices.items()
                 },
+                residuals=tuple(whole.residuals),
+                baseline=whole.baseline,
             )
             for version, whole in sorted(sums.versions.items())
         ),
@@ -168,6 +184,8 @@ def heard(event: WindowCounted) -> WindowSums:
                 feature: {value: _sums(part) for value, part in by_value.items()}
                 for feature, by_value in tally.slices.items()
             },
+            list(tally.residuals),
+            tally.baseline,
         )
         for tally in event.tallies
     }
@@ -175,8 +193,8 @@ def heard(event: WindowCounted) -> WindowSums:
 
 
 def _tally(sums: Sums) -> Tally:
-    return Tally(**msgspec.structs.asdict(sums))
+    return Tally(**msgspec.structs.asdict(sums) | {"losses": tuple(sums.losses)})
 
 
 def _sums(tally: Tally) -> Sums:
-    return Sums(**dict(tally))
+    return Sums(**dict(tally) | {"losses": list(tally.losses)})

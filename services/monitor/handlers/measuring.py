@@ -1,168 +1,166 @@
-"""window.counted -> performance.measured, drift.detected."""
+"""window.counted, predictions.counted, quality.measured -> performance, drift and alerts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import msgspec
+import numpy as np
 
 from contracts import Event
-from contracts.base import Window
+from contracts.alerts import AlertRaised, AlertResolved
 from contracts.performance import (
     DriftDetected,
+    DriftMeasured,
     PerformanceMeasured,
-    SlicePerformance,
+    PredictionsCounted,
     WindowCounted,
 )
-from services.monitor.domain.drift import Verdict
-from services.monitor.domain.merging import Ledger, Whole
-from services.monitor.domain.tallies import Sums, VersionSums
+from contracts.quality import QualityMeasured
+from services.monitor.domain.heads import Counts, HeadCounts
+from services.monitor.domain.ledger import IntakeCounts, Ledger
 from services.monitor.handlers.catalog import Catalog
 from services.monitor.handlers.closing import heard
-from services.monitor.handlers.payloads import microseconds, moment
-from services.monitor.ports import Detector, Log, Store
+from services.monitor.handlers.judging import Judging
+from services.monitor.handlers.payloads import microseconds
+from services.monitor.handlers.performance import measured
+from services.monitor.handlers.watching import Watches
+from services.monitor.ports import Log, Store
 from shared.errors import Transient
 from shared.kafka import Position, Told
+from shared.telemetry import Telemetry
 
+# What so many messages have led to is remembered: no batch of the group may hold more.
 REMEMBERED = 16
-MOST_SLICES = 1000
 TOLD: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (PerformanceMeasured, DriftDetected)
+    kind.__name__: kind
+    for kind in (PerformanceMeasured, DriftMeasured, DriftDetected, AlertRaised, AlertResolved)
 }
 
-
-async def measure_windows(
-    event: WindowCounted,
-    *,
-    store: Store,
-    catalog: Catalog,
-    detector: Detector,
-    log: Log,
-    position: Position,
-    group: str,
-) -> Told:
-    """window.counted -> what a model's complete windows show."""
-    if catalog.declaration(event.model) is None:
-        raise Transient(f"waiting for the declaration of {event.model}")
-    packed = await store.ledger(event.model)
-    if packed is None and await _lost(store, log, position, group):
-        # Goes on until the commit is back at the beginning: then nothing is lost any more.
-        return Told(held={position: 0})
-    ledger = msgspec.msgpack.decode(packed, type=Ledger) if packed else Ledger()
-    if event.event_id in ledger.told:
-        return Told(events=[_read(*told) for told in ledger.told[event.event_id]])
-    start, end = microseconds(event.window.start), microseconds(event.window.end)
-    ledger.hear(start, end, event.partition, heard(event))
-
-    events: list[Event] = []
-    for window in ledger.complete(event.partitions):
-        events += measured(event, window, catalog)
-        ledger.remember(window, end - start, detector.windows)
-        events += alarms(event, window, ledger, catalog, detector)
-
-    if events:
-        ledger.told[event.event_id] = [_written(told) for told in events]
-        ledger.told = dict(list(ledger.told.items())[-REMEMBERED:])
-    # Written before it is published: a copy of this event finds what it has led to.
-    await store.write_ledger(event.model, msgspec.msgpack.encode(ledger))
-    return Told(events=events)
+Take = Callable[[Ledger, Judging], Sequence[Event]]
+Counted = PredictionsCounted | WindowCounted | QualityMeasured
 
 
-async def _lost(store: Store, log: Log, position: Position, group: str) -> bool:
-    """Tell whether windows were merged before of which the store knows nothing."""
-    if await store.knows_ledgers():
-        return False
-    return (await log.committed(group, [position])).get(position, 0) > 0
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Puts the parts of windows together, one message at a time.
 
+    Attributes:
+        telemetry: of the service.
+        store: keeps a ledger per model.
+        log: knows commits.
+        catalog: declarations and champions.
+        watches: know the baseline of each version.
+        positions: of all that is read; read again from the start when the ledgers are lost.
+        group: the consumer group that reads them.
 
-def measured(event: WindowCounted, window: Whole, catalog: Catalog) -> list[Event]:
-    """Tell how each version did in a complete window."""
-    declaration = catalog.declaration(event.model)
-    assert declaration is not None
-    binary = declaration.spec.task == "binary"
-    told: list[Event] = []
-    for version, sums in sorted(window.versions.items()):
-        total = sums.total
-        told.append(
-            PerformanceMeasured.caused_by(
-                f"window:{event.model}:{moment(window.start).isoformat()}",
-                distinct=version,
-                model=event.model,
-                at=event.at,
-                version=version,
-                window=_window(window),
-                n=total.n,
-                labelled=total.labelled,
-                metric=str(declaration.spec.metric),
-                loss=_mean(total.loss, total),
-                predicted=_mean(total.predicted, total),
-                observed=_mean(total.observed, total),
-                cost=_mean(total.cost, total) if binary else None,
-                slices=_slices(sums),
-            )
+    """
+
+    telemetry: Telemetry
+    store: Store
+    log: Log
+    catalog: Catalog
+    watches: Watches
+    positions: Sequence[Position]
+    group: str
+
+    async def take(self, event: Counted, take: Take) -> Told:
+        """Let one message change the ledger of its model, and tell what that shows."""
+        declaration = self.catalog.declaration(event.model)
+        if declaration is None:
+            raise Transient(f"waiting for the declaration of {event.model}")
+        packed = await self.store.ledger(event.model)
+        if packed is None and await self._lost():
+            # Goes on until the commits are back at the beginning: then nothing is lost any more.
+            return Told(held=dict.fromkeys(self.positions, 0))
+        ledger = msgspec.msgpack.decode(packed, type=Ledger) if packed else Ledger()
+        if event.event_id in ledger.told:
+            return Told(events=[_read(*told) for told in ledger.told[event.event_id]])
+        champion = self.catalog.champion(event.model)
+        judging = Judging(
+            event,
+            event.window,
+            ledger=ledger,
+            champion=champion.version if champion else "",
+            watched=await self.watches.of(event.model, champion.version) if champion else None,
+            promise=declaration.spec.drift.false_alarms,
+            telemetry=self.telemetry,
         )
-    return told
+        events = [*judging.begin(), *take(ledger, judging)]
+        if events:
+            ledger.remember(event.event_id, [_written(told) for told in events], REMEMBERED)
+        # Written before it is published: a copy of this event finds what it has led to.
+        await self.store.write_ledger(event.model, msgspec.msgpack.encode(ledger))
+        return Told(events=events)
+
+    async def _lost(self) -> bool:
+        """Tell whether windows were merged before of which the store knows nothing."""
+        if await self.store.knows_ledgers():
+            return False
+        return any((await self.log.committed(self.group, self.positions)).values())
 
 
-def alarms(
-    event: WindowCounted, window: Whole, ledger: Ledger, catalog: Catalog, detector: Detector
-) -> list[Event]:
-    """Tell the detectors' alarms; each is silent until its evidence fell or the trail is new."""
-    declaration, champion = catalog.declaration(event.model), catalog.champion(event.model)
-    if declaration is None or champion is None or champion.version not in window.versions:
-        return []
-    told: list[Event] = []
-    quiet = detector.windows * (window.end - window.start)
-    promise = declaration.spec.drift.false_alarms
-    for verdict in detector.verdicts(ledger.trail, champion, promise):
-        stream = f"{champion.version} {verdict.detector}"
-        if not verdict.alarm:
-            ledger.alarms.pop(stream, None)
-        elif window.end - ledger.alarms.get(stream, window.end - quiet) >= quiet:
-            ledger.alarms[stream] = window.end
-            told.append(_drift(event, window, champion.version, verdict))
-    return told
+async def measure_outcomes(event: WindowCounted, *, measuring: Measuring) -> Told:
+    """window.counted -> what complete windows of matured outcomes show."""
+
+    def take(ledger: Ledger, judging: Judging) -> list[Event]:
+        declaration, windows = measuring.catalog.declaration(event.model), ledger.outcomes
+        assert declaration is not None
+        windows.hear(*_span(event), event.partition, heard(event))
+        events: list[Event] = []
+        for window in windows.complete(windows.passed_by(event.partitions)):
+            events += measured(event, window, declaration)
+            events += judging.outcomes(window)
+        return events
+
+    return await measuring.take(event, take)
 
 
-def _drift(event: WindowCounted, window: Whole, version: str, verdict: Verdict) -> Event:
-    return DriftDetected.caused_by(
-        f"window:{event.model}:{moment(window.start).isoformat()}",
-        distinct=f"{version} {verdict.detector}",
-        model=event.model,
-        at=event.at,
-        version=version,
-        window=_window(window),
-        detector=verdict.detector,
-        evidence=verdict.statistic,
-        level=verdict.level,
-        since=moment(verdict.since),
-        blamed=verdict.blamed,
-        summary=verdict.summary[:2000],
-    )
+async def measure_inputs(event: PredictionsCounted, *, measuring: Measuring) -> Told:
+    """predictions.counted -> what complete windows at the head show."""
+
+    def take(ledger: Ledger, judging: Judging) -> list[Event]:
+        windows = ledger.inputs
+        windows.hear(*_span(event), event.partition, head_counts(event))
+        complete = windows.complete(windows.passed_by(event.partitions))
+        return [told for window in complete for told in judging.inputs(window)]
+
+    return await measuring.take(event, take)
 
 
-def _slices(sums: VersionSums) -> tuple[SlicePerformance, ...]:
-    found = [
-        SlicePerformance(
-            feature=feature,
-            value=value,
-            labelled=part.labelled,
-            loss=part.loss / part.labelled,
-            predicted=part.predicted / part.labelled,
-            observed=part.observed / part.labelled,
-        )
-        for feature, by_value in sorted(sums.slices.items())
-        for value, part in sorted(by_value.items())
-        if part.labelled
-    ]
-    largest = sorted(found, key=lambda part: -part.labelled)[:MOST_SLICES]
-    return tuple(sorted(largest, key=lambda part: (part.feature, part.value)))
+async def measure_intake(event: QualityMeasured, *, measuring: Measuring) -> Told:
+    """quality.measured -> whether more events are refused than were before."""
+    start, end = _span(event)
+
+    def take(ledger: Ledger, judging: Judging) -> list[Event]:
+        if event.stream != "events":
+            return []
+        windows = ledger.intake
+        fields: dict[str, int] = {}
+        for reason, n in event.reasons.items():
+            name = reason.split(":")[0].removeprefix("features.")
+            fields[name] = fields.get(name, 0) + n
+        counts = IntakeCounts(event.through, event.received, event.quarantined, fields)
+        windows.hear(start, end, event.partition, counts)
+        # Partitions tell what they held, not what they did not: give each one window of time.
+        complete = windows.complete(max(windows.closed.values()) - (end - start))
+        return [told for window in complete for told in judging.intake(window)]
+
+    return await measuring.take(event, take)
 
 
-def _window(window: Whole) -> Window:
-    return Window(start=moment(window.start), end=moment(window.end))
+def _span(event: Counted) -> tuple[int, int]:
+    return microseconds(event.window.start), microseconds(event.window.end)
 
 
-def _mean(whole: float, sums: Sums) -> float | None:
-    return whole / sums.labelled if sums.labelled else None
+def head_counts(event: PredictionsCounted) -> HeadCounts:
+    """Read one partition's part of a window at the head."""
+    versions = {
+        one.version: Counts(one.baseline, one.n, one.late, np.array(one.counts, "<i8").tobytes())
+        for one in event.versions
+    }
+    return HeadCounts(event.through, versions)
 
 
 def _written(event: Event) -> tuple[str, bytes]:

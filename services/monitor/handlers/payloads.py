@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, Struct
 from numpy.typing import NDArray
 
 from contracts.declaration import Cost, Declaration
+from shared.drift.cells import Column
 from shared.errors import Rejected
 from shared.losses import costs, losses
 
@@ -20,6 +21,7 @@ MICROSECOND = timedelta(microseconds=1)
 Time = Annotated[datetime, Meta(tz=True)]
 Floats: TypeAlias = NDArray[np.float64]
 Decode: TypeAlias = Callable[[bytes], Any]
+TEXTS = {True: "true", False: "false", None: None}
 
 
 class Timed(Struct, gc=False):
@@ -39,6 +41,16 @@ class Predicted(Struct, gc=False):
     features: Raw
     shadow: Raw
     sliced: Any = None
+
+
+class Heading(Struct, gc=False):
+    """A prediction at the head: what is counted by cells."""
+
+    id: str
+    time: str
+    version: str
+    score: Any
+    features: Any
 
 
 class LabelRead(Struct, gc=False):
@@ -65,8 +77,12 @@ class Payloads:
         self.window = microseconds_of(spec.drift.window)
         self.threshold, self.cost = declaration.threshold, spec.cost or Cost()
         self.slices = spec.slices
+        self.kinds = {name: feature.type for name, feature in spec.features.items()}
+        self.promise = spec.drift.false_alarms
         prediction = msgspec.json.Decoder(_with(Predicted, score=self._score)).decode
         self.prediction: Decode = self._with_slices(prediction) if self.slices else prediction
+        heading = _with(Heading, score=self._score, features=_features(self.kinds))
+        self.heading: Decode = msgspec.json.Decoder(heading).decode
         self.label: Decode = msgspec.json.Decoder(_with(LabelRead, value=self._value)).decode
 
     @property
@@ -91,6 +107,19 @@ class Payloads:
             return row
 
         return decode
+
+    def columns(self, rows: Sequence[Any]) -> dict[str, Column]:
+        """Turn the features of n predictions into columns; NaN and None stand for nothing.
+
+        Args:
+            rows: at least one, as `heading` reads them.
+
+        """
+        values = zip(*[msgspec.structs.astuple(row.features) for row in rows], strict=True)
+        return {
+            name: _column(kind, column)
+            for (name, kind), column in zip(self.kinds.items(), values, strict=True)
+        }
 
     def numbers(self, values: Sequence[Any]) -> Floats:
         """Turn n labels' values into numbers: 0 or 1, the value, or the index of the class."""
@@ -130,6 +159,18 @@ class Payloads:
         if self.task == "multiclass":
             scores, labels = scores.max(axis=1), (scores.argmax(axis=1) == labels).astype(float)
         return [one, lost, lost * lost, scores, labels, np.square(labels - scores), 0 * one]
+
+
+def _features(kinds: Mapping[str, str]) -> type[Struct]:
+    read: dict[str, Any] = {"category": str | None, "bool": bool | None}
+    fields = [(name, read.get(kind, float | None), None) for name, kind in kinds.items()]
+    return msgspec.defstruct("Features", fields, gc=False)
+
+
+def _column(kind: str, values: Sequence[Any]) -> Column:
+    if kind == "bool":
+        return [TEXTS[value] for value in values]
+    return values if kind == "category" else np.array(values, np.float64)
 
 
 def _with(struct: type[Struct], **kinds: Any) -> type[Struct]:

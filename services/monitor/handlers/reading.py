@@ -44,6 +44,11 @@ class Read:
         """Name the n event ids in 16 bytes each."""
         return b"".join([xxh3_128_digest(row.id.encode()) for row in self.rows])
 
+    def since(self, offset: int) -> Read:
+        """Keep the rows from an offset on; what is parked is left out."""
+        n = int(np.searchsorted(self.offsets, offset))
+        return Read(self.records[n:], self.rows[n:], self.offsets[n:], self.times[n:], [])
+
     def first(self, n: int, end: int) -> Read:
         """Keep the first n rows, and of what is parked the offsets below `end`."""
         parked = [one for one in self.parked if one.record.offset < end]

@@ -11,7 +11,8 @@ import numpy as np
 
 from contracts.data import OUTCOMES
 from services.monitor.domain.labels import OUTCOME, Label, Outcomes, Remembered, joined
-from services.monitor.domain.tallies import Measured, Windows
+from services.monitor.domain.tallies import Measured, Windows, losses_of
+from services.monitor.handlers.cells import placed
 from services.monitor.handlers.closing import Closing, unpacked
 from services.monitor.handlers.outcomes import Writer
 from services.monitor.handlers.payloads import Floats, Payloads
@@ -59,7 +60,7 @@ class Settling:
 
         """
         outcomes = joined(claim.records, ready.offsets, ready.times + self.payloads.span)
-        measured = _measured(ready, outcomes, self.payloads)
+        measured = await self._measured(ready, outcomes)
         windows = unpacked(claim.windows)
         late = self._count(windows, outcomes, measured, claim)
         if end > claim.places.predictions:
@@ -98,7 +99,7 @@ class Settling:
         if not chosen:
             return []
         outcomes = np.array(chosen, OUTCOME)
-        losses = _measured(predictions, outcomes, self.payloads).losses
+        losses = _losses(predictions, outcomes, self.payloads)
         return self._blocks(predictions, outcomes, losses, [change.cause for change in changes])
 
     async def _changes(
@@ -118,6 +119,26 @@ class Settling:
             else:
                 found.append(Change(cause, label, known, prediction))
         return found
+
+    async def _measured(self, predictions: Read, outcomes: Outcomes) -> Measured:
+        """Measure outcomes, in columns."""
+        rows = [predictions.rows[row] for row in outcomes["row"].tolist()]
+        slices = self.payloads.slices
+        versions = [row.version for row in rows]
+        scores, labels = _scores(predictions, outcomes), self.payloads.known(outcomes["value"])
+        terms = self.payloads.terms(scores, labels)
+        watched = {
+            version: await self.closing.watches.of(self.payloads.model, version)
+            for version in dict.fromkeys(versions)
+        }
+        return Measured(
+            predictions.offsets[outcomes["row"]],
+            predictions.times[outcomes["row"]],
+            versions,
+            {name: [_text(getattr(row.sliced, name)) for row in rows] for name in slices},
+            terms,
+            *placed(versions, watched, scores, labels, terms[2]),
+        )
 
     def _count(
         self, windows: Windows, outcomes: Outcomes, measured: Measured, claim: Claimed
@@ -149,17 +170,14 @@ class Settling:
         return [Writer(topic, self.payloads).block(predictions, outcomes, losses, causes)]
 
 
-def _measured(predictions: Read, outcomes: Outcomes, payloads: Payloads) -> Measured:
-    """Measure outcomes, in columns."""
-    rows = [predictions.rows[row] for row in outcomes["row"].tolist()]
-    scores = np.array([row.score for row in rows], dtype=np.float64)
-    return Measured(
-        predictions.offsets[outcomes["row"]],
-        predictions.times[outcomes["row"]],
-        [row.version for row in rows],
-        {name: [_text(getattr(row.sliced, name)) for row in rows] for name in payloads.slices},
-        payloads.terms(scores, payloads.known(outcomes["value"])),
-    )
+def _scores(predictions: Read, outcomes: Outcomes) -> Floats:
+    rows = predictions.rows
+    return np.array([rows[row].score for row in outcomes["row"].tolist()], dtype=np.float64)
+
+
+def _losses(predictions: Read, outcomes: Outcomes, payloads: Payloads) -> Floats:
+    labels = payloads.known(outcomes["value"])
+    return losses_of(payloads.terms(_scores(predictions, outcomes), labels))
 
 
 def _text(value: bool | str | None) -> str | None:

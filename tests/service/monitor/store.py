@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from services.monitor.domain.labels import ENTRY, HEADER, WAITING, Label, Remembered
 from services.monitor.domain.watermarks import NEVER, Heard
-from services.monitor.ports import Claimed
+from services.monitor.ports import Claimed, Head
 
 BIN_US = 86_400_000_000
 MOST_LABELS = 32
@@ -25,6 +25,7 @@ class MemoryStore:
         self.marks = defaultdict(dict)
         self.model = {}
         self.places_of, self.windows_of = {}, {}
+        self.heads_of = {}
         self.ids = {}
         self.bins = defaultdict(lambda: defaultdict(int))
         self.ledgers = {}
@@ -116,6 +117,23 @@ class MemoryStore:
 
     async def windows(self, model, partition):
         return self.windows_of.get((model, partition), b"")
+
+    async def heads(self, model, partitions):
+        return [self.heads_of.get((model, partition)) for partition in partitions]
+
+    async def place_head(self, model, partition, head):
+        self._trouble()
+        self.heads_of[model, partition] = head
+
+    async def count_heads(self, model, counted):
+        self._trouble()
+        done = []
+        for new in counted:
+            head = self.heads_of.get((model, new.partition))
+            done.append(head is not None and head.offset == new.known)
+            if done[-1]:
+                self.heads_of[model, new.partition] = Head(new.end, new.windows)
+        return done
 
     async def ledger(self, model):
         return self.ledgers.get(model)

@@ -13,6 +13,7 @@ from contracts.registry import (
     MODEL_DECLARED,
     RELEASE_CHANGED,
     ModelDeclared,
+    PastPlan,
     Plan,
     ReleaseChanged,
     VersionRef,
@@ -61,14 +62,15 @@ def declared(spec: Declaration) -> ModelDeclared:
     )
 
 
-def released(version="0.0.0", loss=None, loss_sd=None, revision=1, model="m") -> ReleaseChanged:
+def released(version="0.0.0", baseline=None, revision=1, model="m", before=()) -> ReleaseChanged:
     stable = VersionRef(
         version=version,
         algorithm="linear",
-        artifact=None if loss is None else "0" * 64,
+        artifact=baseline,
         trained_at=None,
-        loss=loss,
-        loss_sd=loss_sd,
+        loss=None,
+        loss_sd=None,
+        baseline=baseline,
     )
     return ReleaseChanged.caused_by(
         "test",
@@ -77,6 +79,7 @@ def released(version="0.0.0", loss=None, loss_sd=None, revision=1, model="m") ->
         at=DAY0,
         revision=revision,
         plan=Plan(plan_id="p", stable=stable),
+        history=tuple(PastPlan(effective=None, plan=event.plan) for event in before),
         reason="test",
     )
 
@@ -147,6 +150,7 @@ class World:
 
     def __init__(self, partitions=1, spec=None, store=None, **doubles):
         self.kafka = MemoryKafka(partitions=partitions)
+        self.log = MemoryLog(self.kafka)
         self.store = store or MemoryStore()
         self.now, self.doubles = DAY0, doubles
         self.spec = spec or declaration()
@@ -162,7 +166,7 @@ class World:
             telemetry("monitor"),
             publisher=self.kafka,
             store=self.store,
-            log=MemoryLog(self.kafka),
+            log=self.log,
             clock=lambda: self.now,
             **self.doubles,
         )

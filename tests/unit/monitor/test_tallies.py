@@ -1,19 +1,19 @@
 """Window sums: adding is merging, in any order; replays change nothing."""
 
+from dataclasses import replace
+
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.domain.merging import Ledger
 from services.monitor.domain.tallies import (
     MOST_SLICES,
     Measured,
     Sums,
     VersionSums,
+    Widths,
     Windows,
     WindowSums,
-    merged,
     start_of,
 )
 
@@ -31,6 +31,9 @@ def rows(times, terms=ONE, first=0, versions="1.0.0", carriers="UA"):
         several[1],
         {"carrier": several[2]},
         np.array(several[0], np.float64).reshape(n, 8).T,
+        np.full(n, -1),
+        np.full((n, 1), -1),
+        {},
     )
 
 
@@ -42,7 +45,7 @@ def counted(*times, windows=None, lateness=100):
 
 def test_sums_by_hand():
     sums = VersionSums()
-    sums.count(rows([1, 2], [ONE, UNLABELLED], carriers=["UA", None]))
+    sums.count(rows([1, 2], [ONE, UNLABELLED], carriers=["UA", None]), None)
     assert sums.total == Sums(2, 1, 0.5, 0.25, 0.25, 1.0, 0.1875, 3.0)
     assert sums.slices == {"carrier": {"UA": Sums(*map(int, ONE[:2]), *ONE[2:])}}
 
@@ -105,73 +108,41 @@ def test_very_many_slices_are_cut_off():
     sums = VersionSums()
     for start in (0, 7):
         values = [str(n) for n in range(start, MOST_SLICES + 5)]
-        sums.count(rows(range(start, MOST_SLICES + 5), carriers=values))
+        sums.count(rows(range(start, MOST_SLICES + 5), carriers=values), None)
     assert list(sums.slices["carrier"]) == [str(n) for n in range(MOST_SLICES)]
     assert sums.total.n == 2 * MOST_SLICES + 3
 
 
-versions = st.dictionaries(
-    st.sampled_from(["0.0.0", "0.1.0"]),
-    st.builds(
-        lambda n: VersionSums(
-            Sums(n, n, n / 2, n / 4, n, n, n, n), {"carrier": {"UA": Sums(n, n)}}
-        ),
-        st.integers(0, 9),
-    ),
-)
+def in_cells(n, losses, residuals, carriers="UA", widths=None):
+    """Make outcomes of one version in 3 cells of the loss and 4 of the residual."""
+    plain = rows(range(n), carriers=carriers)
+    return replace(
+        plain,
+        loss_cells=np.array(losses),
+        residual_cells=np.array(residuals).reshape(n, -1),
+        widths={"1.0.0": widths or Widths("d", 3, 4)},
+    )
 
 
-@given(st.lists(versions, max_size=5), st.randoms())
-def test_merging_knows_no_order(parts, random):
-    shuffled = random.sample(parts, len(parts))
-    assert merged(parts) == merged(shuffled)
-    total = sum(sums.total.n for part in parts for sums in part.values())
-    assert sum(sums.total.n for sums in merged(parts).values()) == total
+def test_losses_and_residuals_are_counted_by_cell():
+    sums = VersionSums()
+    seen = in_cells(3, [0, 2, -1], [[0, 1], [1, 3], [-1, -1]], carriers=["UA", "VX", "UA"])
+    for _ in range(2):
+        sums.count(seen, seen.widths["1.0.0"])
+    assert (sums.baseline, sums.total.losses, sums.residuals) == ("d", [2, 0, 2], [2, 4, 0, 2])
+    by_carrier = {value: part.losses for value, part in sums.slices["carrier"].items()}
+    assert by_carrier == {"UA": [2, 0, 0], "VX": [0, 0, 2]}
 
 
-def part(n, through=5):
-    return WindowSums(through, {"1.0.0": VersionSums(Sums(n, n))})
-
-
-@given(st.permutations([(0, 0), (0, 1), (0, 2), (10, 0), (10, 1), (10, 2)]))
-def test_parts_in_any_order_make_the_same_windows(order):
-    ledger, done = Ledger(), []
-    latest = {}
-    for start, partition in order:
-        if start < latest.get(partition, start):
-            continue  # A partition tells its windows in order.
-        latest[partition] = start
-        ledger.hear(start, start + 10, partition, part(1))
-        done += ledger.complete(3)
-    assert [window.start for window in done] == sorted({window.start for window in done})
-    assert ledger.measured == 10 + min(latest.values())
-
-
-def test_the_higher_through_counts():
-    ledger = Ledger()
-    for through, n in ((5, 1), (7, 3), (7, 2), (6, 9)):
-        ledger.hear(0, 10, 0, part(n, through))
-    (window,) = ledger.complete(1)
-    assert window.versions["1.0.0"].total.n == 3
-    ledger.hear(0, 10, 0, part(8, 99))
-    assert ledger.complete(1) == []
-
-
-def test_a_window_waits_for_every_partition():
-    ledger = Ledger()
-    ledger.hear(0, 10, 0, part(1))
-    assert ledger.complete(2) == []
-    ledger.hear(10, 20, 1, WindowSums())
-    assert [window.start for window in ledger.complete(2)] == [0]
-
-
-def test_the_trail_spans_so_many_windows():
-    ledger = Ledger()
-    for start in (0, 10, 20, 90):
-        ledger.hear(start, start + 10, 0, part(1))
-        for window in ledger.complete(1):
-            ledger.remember(window, 10, 7)
-    assert [window.start for window in ledger.trail] == [90]
-    assert ledger.measured == 100
-    assert ledger.waiting == {}
-    assert pytest.approx(1) == ledger.trail[0].versions["1.0.0"].total.n
+def test_cells_that_not_all_outcomes_have_are_dropped_for_good():
+    seen = in_cells(1, [0], [0])
+    sums = VersionSums()
+    for widths in (seen.widths["1.0.0"], None, seen.widths["1.0.0"]):
+        sums.count(seen, widths)
+    assert (sums.total.n, sums.baseline, sums.residuals, sums.total.losses) == (3, None, [], [])
+    assert sums.slices["carrier"]["UA"].losses == []
+    other = VersionSums()
+    other.count(seen, seen.widths["1.0.0"])
+    other.add(sums)
+    assert (other.total.n, other.baseline, other.residuals) == (4, None, [])
+    assert other.slices["carrier"]["UA"].losses == []
