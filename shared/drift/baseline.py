@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from shared.drift.cells import CategoryCells, NumberCells
-from shared.drift.scores import Floats, Streams
+from shared.drift.streams import Floats
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 
@@ -194,11 +194,6 @@ class Baseline(Struct, frozen=True):
             columns = len(pair.edges) + 1
             _fit(f"residuals {pair.name}: values", len(pair.values), columns)
             _fit("residuals: counts", len(pair.counts), (len(pair.score_edges) + 1) * columns)
-
-
-def monitorable(streams: Streams, tolerances: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Tell which streams vary little enough by themselves to be watched."""
-    return tolerances <= LARGEST_TOLERANCE
 
 
 def _fit(what: str, got: int, expected: int) -> None:

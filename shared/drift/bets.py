@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 
 from shared.drift.evidence import Direction, Way
-from shared.drift.scores import Floats, Integers, Streams
-from shared.drift.tilts import OUTSIDE, NDArrayBool
+from shared.drift.streams import Floats, Integers, Streams, Truths
+from shared.drift.tilts import OUTSIDE
 
 STAKES = np.array([0.025, 0.05, 0.1, 0.2, 0.4, 0.8])
 MOST = 0.9
@@ -63,11 +63,11 @@ class Bets:
         moved: Floats = means[:, self.stream]
         return moved
 
-    def outside(self, vectors: Integers) -> NDArrayBool:
+    def outside(self, vectors: Integers) -> Truths:
         """Tell (w, d) which directions lie beyond their tolerance by more than chance."""
         totals, rows = (sums[:, self.stream] for sums in self.streams.sums(vectors))
         slack = OUTSIDE * np.sqrt(rows)
-        beyond: NDArrayBool = self.sign * totals > rows * self.mean[self.stream] + slack
+        beyond: Truths = self.sign * totals > rows * self.mean[self.stream] + slack
         return beyond
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.drift.evidence import replayed
-from shared.drift.readings import Reading
-from shared.drift.scores import Integers
+from shared.drift.reading import Reading
+from shared.drift.streams import Integers
 
 FACTORS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 MARGIN = 1.0

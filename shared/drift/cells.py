@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 
 Column: TypeAlias = NDArray[np.float64] | Sequence[str | None]
 Places: TypeAlias = NDArray[np.int32]
+Codes: TypeAlias = NDArray[np.uint8]
 
 QUANTILES = 20
 CATEGORIES = 64
 MOST_KNOWN = 10_000
+AT_ONCE = 8192
 
 
 class NumberCells(Struct, frozen=True, tag="number", dict=True):
@@ -64,13 +66,26 @@ class NumberCells(Struct, frozen=True, tag="number", dict=True):
 
     @cached_property
     def bounds(self) -> NDArray[np.float64]:
-        """All edges, those of the unusual cells included."""
+        """All edges (k, 1), those of the unusual cells included."""
         largest = np.finfo(np.float64).max
-        return np.array([-np.inf, *self.edges, largest, np.inf])
+        return np.array([[-np.inf], *([edge] for edge in self.edges), [largest], [np.inf]])
 
-    def places(self, column: Column) -> NDArray[np.intp]:
-        """Find the cell of each value: (n,) of numbers, NaN where there is none."""
-        return np.searchsorted(self.bounds, np.asarray(column, np.float64), side="left")
+    def places(self, column: Column) -> Codes:
+        """Find the cell of each value: (n,) of numbers, NaN where there is none.
+
+        Every value is compared with every edge: without branches that is half the price of a
+        search. NaN is below nothing and falls behind the last edge.
+        """
+        values = np.asarray(column, np.float64)
+        if len(values) <= AT_ONCE:
+            return self._places(values)
+        pieces = [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]
+        return np.concatenate([self._places(piece) for piece in pieces])
+
+    def _places(self, values: NDArray[np.float64]) -> Codes:
+        below = (values <= self.bounds).view(np.uint8)
+        places: Codes = len(self.bounds) - np.add.reduce(below, axis=0, dtype=np.uint8)
+        return places
 
     def text(self, cell: int) -> str:
         """Describe a cell for people."""
@@ -126,9 +141,9 @@ class CategoryCells(Struct, frozen=True, tag="category", dict=True):
         codes[None] = self.null
         return codes
 
-    def places(self, column: Column) -> NDArray[np.intp]:
+    def places(self, column: Column) -> Codes:
         """Find the cell of each value: n texts, None where there is none."""
-        return np.fromiter(map(self.codes.__getitem__, column), np.intp, len(column))
+        return np.frombuffer(bytes(map(self.codes.__getitem__, column)), np.uint8)
 
     def text(self, cell: int) -> str:
         """Describe a cell for people."""

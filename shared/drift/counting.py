@@ -83,7 +83,7 @@ class InputCells:
         columns = [*features, *score_columns(self.task, self.classes, scores)]
         found = np.empty((len(columns), len(scores)), np.int32)
         for row, start, cells, column in zip(found, self.starts, self.cells, columns, strict=True):
-            np.add(cells.places(column), start, out=row, casting="unsafe")
+            np.add(cells.places(column), np.int32(start), out=row)
         return found.T
 
     def counts(self, places: Places, groups: NDArray[np.intp], g: int) -> NDArray[np.int64]:
@@ -178,8 +178,9 @@ def residual_sides(
 def grouped(
     places: NDArray[np.integer], groups: NDArray[np.intp], g: int, width: int
 ) -> NDArray[np.int64]:
-    """Count rows by group and cell: (n,) or (n, k) cells, -1 for none, give (g, width)."""
+    """Count rows by group and cell: (n,) or (n, k) cells give (g, width)."""
     if places.ndim == 1:
         places = places[:, None]
-    flat = (places + (groups * width)[:, None])[places >= 0] if g > 1 else places[places >= 0]
-    return np.bincount(flat.ravel(), minlength=g * width).reshape(g, width)
+    flat = places + (groups * width)[:, None] if g > 1 else places
+    # The order in memory is as good as any, and costs no copy.
+    return np.bincount(flat.ravel(order="K"), minlength=g * width).reshape(g, width)

@@ -15,8 +15,8 @@ from shared.drift.evidence import (
     shifted,
     summed,
 )
-from shared.drift.readings import Reading
-from shared.drift.scores import Integers
+from shared.drift.reading import Reading
+from shared.drift.streams import Integers
 from shared.drift.verdicts import Contribution, State, Verdict
 from shared.drift.windows import Window
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.drift.baseline import Watched
-from shared.drift.scores import Floats, Integers
+from shared.drift.streams import Floats, Integers
 
 HALF = 0.5
 

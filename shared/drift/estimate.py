@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.drift.baseline import Baseline
-from shared.drift.readings import LEAST_ROWS, UNIMPORTANT
-from shared.drift.scores import Integers
+from shared.drift.readings import UNIMPORTANT
+from shared.drift.streams import Integers
+from shared.drift.windows import LEAST_ROWS
 
 MOST_STRANGE = 0.01
 

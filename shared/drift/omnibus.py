@@ -16,8 +16,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from shared.drift.evidence import Direction
-from shared.drift.scores import Floats, Integers, Stream, Streams
-from shared.drift.tilts import NDArrayBool
+from shared.drift.streams import Floats, Integers, Stream, Streams, Truths
 
 LEAST = 5.0
 SMALLEST, LARGEST = 1e-290, 0.999
@@ -50,12 +49,12 @@ class Omnibus:
         moved: Floats = np.abs(counts / rows - self.streams.shares).sum(axis=2) / 2
         return moved
 
-    def outside(self, vectors: Integers) -> NDArrayBool:
+    def outside(self, vectors: Integers) -> Truths:
         """Tell (w, f) where the histogram is unlikely within the tolerance."""
         tail, tested = self._tails(vectors)
         return (tail < UNLIKELY) & tested
 
-    def _tails(self, vectors: Integers) -> tuple[Floats, NDArrayBool]:
+    def _tails(self, vectors: Integers) -> tuple[Floats, Truths]:
         counts = vectors[:, self.streams.cells] * self.streams.member
         rows = counts.sum(axis=2)
         expected = rows[:, :, None] * self.streams.shares
@@ -84,7 +83,7 @@ def log_e_of_tail(tail: Floats) -> Floats:
     return value
 
 
-def _distance(counts: Floats, expected: Floats, where: NDArrayBool) -> Floats:
+def _distance(counts: Floats, expected: Floats, where: Truths) -> Floats:
     terms = np.square(counts - expected) / np.where(where, np.maximum(expected, 1e-12), 1.0)
     kept = np.where(where, terms, 0.0)
     distance: Floats = kept.sum(axis=2) if kept.ndim == 3 else kept

@@ -1,223 +1,33 @@
-"""What each detector reads of a window, and what it bets on."""
+"""The eight readings: what each detector sees of a window and of a baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, compress
-from typing import Any, Literal, Protocol
+from itertools import compress
 
 import numpy as np
 
-from shared.drift.baseline import (
-    LARGEST_TOLERANCE,
-    Baseline,
-    Residuals,
-    Watched,
-)
+from shared.drift.baseline import LARGEST_TOLERANCE, Baseline
 from shared.drift.bets import Bets
-from shared.drift.evidence import Direction
-from shared.drift.omnibus import Omnibus
-from shared.drift.scores import (
-    Floats,
-    Integers,
-    Stream,
-    Streams,
+from shared.drift.families import (
+    input_streams,
+    label_stream,
+    loss_streams,
     quality_streams,
-    shape_streams,
-    share_stream,
+    rate_stream,
+    residual_streams,
+    slice_streams,
 )
-from shared.drift.tilts import NDArrayBool, NDArrayInt, Tilts
+from shared.drift.omnibus import Omnibus
+from shared.drift.reading import Reading
+from shared.drift.streams import Floats, Integers, Stream, Streams
+from shared.drift.tilts import Tilts
 from shared.drift.volume import VolumeTest
-from shared.drift.windows import Inputs, Intake, Outcomes
+from shared.drift.windows import LEAST_ROWS, Inputs, Intake, Outcomes
 
-LEAST_ROWS = 200
 SCORES_WEIGHT = 0.5
 UNIMPORTANT = 0.03
-OMNIBUS_WEIGHT = 0.2
 WHOLE_FEED = 0.1
-
-
-class EValues(Protocol):
-    """A family of bets: log e-values by window, and the directions they are for."""
-
-    @property
-    def directions(self) -> tuple[Direction, ...]:
-        """What may move which way."""
-
-    @property
-    def of(self) -> NDArrayInt:
-        """(t,) direction of each bet."""
-
-    def log_e(self, vectors: Integers) -> Floats:
-        """Compute (w, t) log e-values of windows (w, v), NaN where there is nothing to bet on."""
-
-    def moved(self, vectors: Integers) -> Floats:
-        """Compute (w, d) effects."""
-
-    def outside(self, vectors: Integers) -> NDArrayBool:
-        """Tell (w, d) which directions are beyond their tolerance."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a detector sees windows.
-
-    Attributes:
-        reads: inputs, outcomes or intake.
-        vector: window -> (v,) counts; those of several windows may be added.
-        rows: window -> how many rows it bets on.
-        least: windows with fewer rows wait and are added to the next.
-        sources: of e-values.
-        importance: what -> its weight; weights are scaled to sum 1.
-
-    """
-
-    reads: Literal["inputs", "outcomes", "intake"]
-    vector: Callable[[Any], Integers]
-    rows: Callable[[Any], int]
-    least: int
-    sources: tuple[EValues, ...]
-    importance: Mapping[str, float]
-
-    def log_e(self, vectors: Integers) -> Floats:
-        """Compute (w, t) log e-values of w windows, NaN where there is nothing to bet on."""
-        return _beside([source.log_e(vectors) for source in self.sources], len(vectors))
-
-    def moved(self, vectors: Integers) -> Floats:
-        """Compute (w, d) effects."""
-        return _beside([source.moved(vectors) for source in self.sources], len(vectors))
-
-    def outside(self, vectors: Integers) -> NDArrayBool:
-        """Tell (w, d) which directions are beyond their tolerance."""
-        return _beside([source.outside(vectors) for source in self.sources], len(vectors)) > 0
-
-    @property
-    def directions(self) -> tuple[Direction, ...]:
-        """All directions, source after source."""
-        return tuple(one for source in self.sources for one in source.directions)
-
-    def of(self) -> NDArrayInt:
-        """(t,) direction of each bet."""
-        starts = [0, *accumulate(len(source.directions) for source in self.sources)]
-        parts = [source.of + start for source, start in zip(self.sources, starts, strict=False)]
-        return np.concatenate([np.empty(0, np.intp), *parts]).astype(np.intp)
-
-    def weights(self) -> Floats:
-        """(t,) weight of each bet: by importance, a fifth of it for the omnibus, the rest even."""
-        of = self.of()
-        blamed = [self.directions[direction].what for direction in of]
-        shape = np.array([self.directions[d].way == "shape" for d in of], bool)
-        weights = np.zeros(len(of))
-        for what, importance in self.importance.items():
-            mine = np.array([one == what for one in blamed], bool)
-            kinds = [mine & ~shape, mine & shape]
-            parts = [1 - OMNIBUS_WEIGHT, OMNIBUS_WEIGHT] if all(k.any() for k in kinds) else [1, 1]
-            for kind, part in zip(kinds, parts, strict=True):
-                weights[kind] = importance * part / max(kind.sum(), 1)
-        total = weights.sum()
-        return weights / total if total > 0 else weights
-
-
-# --- streams of a baseline, family by family, in the order of its variation
-
-
-def shapes(watched: Sequence[Watched], prefix: str, start: int = 0) -> list[Stream]:
-    """Score the shapes of columns that stand side by side from `start` on."""
-    return [
-        stream.moved_to(place)
-        for one, place in zip(watched, _starts(watched, start), strict=True)
-        for stream in shape_streams(prefix + one.name, one.cells, np.array(one.counts))
-    ]
-
-
-def qualities(watched: Sequence[Watched]) -> list[Stream]:
-    """Score null, strange and infinite values of features."""
-    return [
-        stream.moved_to(place)
-        for one, place in zip(watched, _starts(watched, 0), strict=True)
-        for stream in quality_streams(one.name, one.cells, np.array(one.counts))
-    ]
-
-
-def input_streams(baseline: Baseline) -> list[Stream]:
-    """Streams of features, then of scores."""
-    start = sum(one.cells.width for one in baseline.features)
-    return [*shapes(baseline.features, "feature:"), *shapes(baseline.scores, "", start)]
-
-
-def loss_streams(baseline: Baseline) -> list[Stream]:
-    """Score the mean loss."""
-    stream = _loss_stream("loss", baseline, baseline.losses.counts)
-    return [] if stream is None else [stream]
-
-
-def slice_streams(baseline: Baseline) -> list[Stream]:
-    """Score the mean loss of each slice."""
-    width = len(baseline.losses.values)
-    found = (
-        (_loss_stream(one.what, baseline, one.counts), index * width)
-        for index, one in enumerate(baseline.slices)
-    )
-    return [stream.moved_to(start) for stream, start in found if stream is not None]
-
-
-def residual_streams(baseline: Baseline) -> list[Stream]:
-    """Residuals of all rows together, and of each tenth of the scores, per class."""
-    streams, start = [], 0
-    for pair in baseline.residuals:
-        streams += [stream.moved_to(start) for stream in _residuals(pair)]
-        start += len(pair.counts)
-    return streams
-
-
-def label_stream(baseline: Baseline) -> Stream:
-    """Score the share of predictions without a label at maturity."""
-    return _rate_stream("labels", 0, 1.0 - baseline.arrived, baseline.n)
-
-
-def _residuals(pair: Residuals) -> list[Stream]:
-    name = f"calibration:{pair.name}" if pair.name else "calibration"
-    counts = np.array(pair.counts).reshape(len(pair.score_edges) + 1, -1)
-    # Half an observation more per cell: a row that was always right has not proved it always is.
-    smoothed = counts + 0.5
-    values = np.array(pair.values)
-    centred = values - (smoothed @ values / smoothed.sum(axis=1))[:, None]
-    cells = np.arange(counts.size).reshape(counts.shape)
-    bounds = ["", *(f"{edge:.3g}" for edge in pair.score_edges), ""]
-    rows = [(f"{name}[{bounds[r]}..{bounds[r + 1]}]", r) for r in range(len(counts))]
-    found = [_centred(name, cells.ravel(), centred.ravel(), smoothed.ravel(), counts.sum())]
-    found += [
-        _centred(what, cells[r], centred[r], smoothed[r], counts[r].sum()) for what, r in rows
-    ]
-    return [stream for stream in found if stream is not None]
-
-
-def _loss_stream(what: str, baseline: Baseline, counts: Sequence[int]) -> Stream | None:
-    rows, values = np.array(counts, np.float64), np.array(baseline.losses.values)
-    cells = np.arange(len(values))
-    if rows.sum() == 0:
-        return None
-    centred = values - rows @ values / rows.sum()
-    return _centred(what, cells, centred, rows, int(rows.sum()), upward=True)
-
-
-def _centred(
-    what: str, cells: NDArrayInt, values: Floats, rows: Floats, n: int, *, upward: bool = False
-) -> Stream | None:
-    """Scale values of mean 0; None if they do not vary."""
-    shares = rows / rows.sum()
-    sd = float(np.sqrt(shares @ np.square(values)))
-    if n == 0 or sd < 1e-12:
-        return None
-    return Stream(what, "mean", cells, values / sd, shares, n, upward, sd)
-
-
-def _starts(watched: Sequence[Watched], start: int) -> list[int]:
-    return list(accumulate((one.cells.width for one in watched), initial=start))[:-1]
-
-
-# --- readings, by detector
 
 
 def inputs_reading(baseline: Baseline, factor: float) -> Reading:
@@ -242,9 +52,9 @@ def impact_reading(baseline: Baseline, factor: float) -> Reading:
 def quality_reading(baseline: Baseline, factor: float) -> Reading:
     """Read null, strange and infinite values, late rows, and how many come at all."""
     width = sum(one.cells.width for one in (*baseline.features, *baseline.scores))
-    streams = qualities(baseline.features)
+    streams = quality_streams(baseline)
     delta = _widened(streams, baseline.variation["quality"].tolerances(factor))
-    late = _rate_stream("late", width, 0.0, np.inf)
+    late = rate_stream("late", width, 0.0, np.inf)
     tilts = _tilts([*streams, late], np.append(delta, LARGEST_TOLERANCE))
     volume = () if baseline.volume is None else (VolumeTest(baseline.volume, factor, width + 2),)
     whats = [stream.what for stream in streams]
@@ -300,7 +110,7 @@ def intake_reading(baseline: Baseline, factor: float) -> Reading:
     """Read the share of events that are refused, in all and by field, upwards."""
     names = [one.name for one in baseline.features]
     whats = ["quarantined", *(f"quarantined:{name}" for name in names)]
-    streams = [_rate_stream(what, 2 * row, 0.0, np.inf) for row, what in enumerate(whats)]
+    streams = [rate_stream(what, 2 * row, 0.0, np.inf) for row, what in enumerate(whats)]
     tilts = _tilts(streams, np.full(len(streams), LARGEST_TOLERANCE))
 
     def vector(window: Intake) -> Integers:
@@ -376,16 +186,3 @@ def _widened(streams: Sequence[Stream], tolerances: Floats) -> Floats:
     rows = np.array([stream.rows for stream in streams], np.float64)
     widened: Floats = np.maximum(tolerances, 2.0 / np.sqrt(np.maximum(rows, 1.0)))
     return widened
-
-
-def _rate_stream(what: str, start: int, share: float, rows: float) -> Stream:
-    """Score the share of the first of two cells, upwards."""
-    shares = np.array([share, 1.0 - share])
-    cells = np.array([0, 1])
-    return share_stream(what, "share", cells, cells[:1], shares, rows, upward=True).moved_to(start)
-
-
-def _beside(parts: Sequence[Floats | NDArrayBool], w: int) -> Floats:
-    """Put columns of w windows side by side."""
-    columns: Floats = np.concatenate([np.empty((w, 0)), *parts], axis=1)
-    return columns

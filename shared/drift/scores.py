@@ -12,109 +12,16 @@ A share below .1 % counts as .1 % and is watched upwards only: the reference can
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
-
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.drift.cells import Cells, NumberCells
-
-Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
+from shared.drift.streams import Floats, Integers, Stream
 
 FLOOR = 0.001
 CONSTANT = 0.999
 MOST_SHARES = 32
 FLAT = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """One score over some cells of a window.
-
-    Attributes:
-        what: whom it blames, such as "feature:seats".
-        aspect: what about it: location, dispersion, or the cell whose share it is.
-        cells: (k,) places in the window's counts.
-        values: (k,) standardised score of each.
-        shares: (k,) of the reference.
-        rows: of the reference; infinite where the shares are not estimated.
-        upward: only a rise matters.
-        unit: what one standard deviation is: share points, or 1 for a score without a unit.
-
-    """
-
-    what: str
-    aspect: str
-    cells: NDArray[np.intp]
-    values: Floats
-    shares: Floats
-    rows: float
-    upward: bool = False
-    unit: float = 1.0
-
-    def moved_to(self, start: int) -> Stream:
-        """Shift the cells, where several histograms stand side by side."""
-        return Stream(
-            self.what,
-            self.aspect,
-            self.cells + start,
-            self.values,
-            self.shares,
-            self.rows,
-            self.upward,
-            self.unit,
-        )
-
-
-class Streams:
-    """Many streams as padded arrays: what is added up over a window, for all of them at once.
-
-    Args:
-        streams: in order.
-
-    """
-
-    def __init__(self, streams: Sequence[Stream]) -> None:
-        self.each = tuple(streams)
-        widest = max((len(stream.cells) for stream in streams), default=1)
-        shape = (len(streams), widest)
-        self.cells = np.zeros(shape, np.intp)
-        self.values, self.shares, self.member = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        for row, stream in enumerate(streams):
-            k = len(stream.cells)
-            self.cells[row, :k] = stream.cells
-            self.values[row, :k] = stream.values
-            self.shares[row, :k] = stream.shares
-            self.member[row, :k] = 1.0
-        self.rows = np.array([stream.rows for stream in streams], np.float64)
-        self.upward = np.array([stream.upward for stream in streams], bool)
-        self.unit = np.array([stream.unit for stream in streams], np.float64)
-
-    def __len__(self) -> int:
-        return len(self.each)
-
-    def sums(self, vectors: Integers) -> tuple[Floats, Floats]:
-        """Add up scores and rows.
-
-        Args:
-            vectors: (w, v) counts of w windows.
-
-        Returns:
-            (w, s) sums of the scores and (w, s) rows they are taken over.
-
-        """
-        counts = vectors[:, self.cells]
-        return np.einsum("wsk,sk->ws", counts, self.values), np.einsum(
-            "wsk,sk->ws", counts, self.member
-        )
-
-    def means(self, vectors: Integers) -> Floats:
-        """Mean scores (w, s) in standard deviations; 0 without rows."""
-        totals, rows = self.sums(vectors)
-        return totals / np.maximum(rows, 1.0)
 
 
 def shape_streams(what: str, cells: Cells, counts: Integers) -> list[Stream]:
@@ -149,7 +56,7 @@ def shape_streams(what: str, cells: Cells, counts: Integers) -> list[Stream]:
     ]
 
 
-def quality_streams(name: str, cells: Cells, counts: Integers) -> list[Stream]:
+def share_streams(name: str, cells: Cells, counts: Integers) -> list[Stream]:
     """Score the shares of null, of strange and of infinite values among all rows of a column."""
     everything = np.arange(cells.width)
     n = int(counts.sum())
@@ -197,32 +104,6 @@ def share_stream(
     expected = np.where(inside, _spread(shares, inside) * p, _spread(shares, ~inside) * (1.0 - p))
     values = (inside - p) / sd
     return Stream(what, aspect, cells, values, expected, rows, upward or share < FLOOR, sd)
-
-
-def natural_variation(streams: Streams, vectors: Integers, quantile: Floats) -> Floats:
-    """Estimate how much the mean scores vary from window to window beyond chance.
-
-    With z = sum of scores / sqrt(n) in a window of n rows, E z^2 = 1 + n tau^2. The answer is the
-    upper confidence bound: the tau at which sum z^2 / (1 + n tau^2) is a low quantile of chi-square.
-
-    Args:
-        streams: s of them.
-        vectors: (w, v) reference windows.
-        quantile: (w + 1,) that quantile, by how many windows have rows.
-
-    Returns:
-        (s,) standard deviations tau; infinite where no window has rows.
-
-    """
-    totals, rows = streams.sums(vectors)
-    z2 = np.square(totals) / np.maximum(rows, 1.0)
-    least = quantile[(rows > 0).sum(axis=0)]
-    low, high = np.zeros(len(streams)), np.full(len(streams), 1e4)
-    for _ in range(60):
-        middle = (low + high) / 2
-        above = (z2 / (1.0 + rows * middle)).sum(axis=0) > least
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.where((rows > 0).any(axis=0), np.sqrt(low), np.inf)
 
 
 def _ordered(what: str, known: NDArray[np.intp], shares: Floats, n: int) -> list[Stream]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.drift.readings import LEAST_ROWS
+from shared.drift.windows import LEAST_ROWS
 
 Groups = NDArray[np.intp]
 LEAST_WINDOWS = 10

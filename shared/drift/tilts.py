@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from shared.drift.evidence import Direction
-from shared.drift.scores import Floats, Integers, Streams
+from shared.drift.streams import Floats, Indices, Integers, Streams, Truths
 
 EFFECTS = np.array([0.1, 0.2, 0.4, 0.8])
 REACH = 0.98
@@ -63,12 +63,12 @@ class Tilts:
         moved: Floats = means[:, self._streams_of_directions]
         return moved
 
-    def outside(self, vectors: Integers) -> NDArrayBool:
+    def outside(self, vectors: Integers) -> Truths:
         """Tell (w, d) which directions lie beyond their tolerance by more than chance."""
         totals, rows = self.streams.sums(vectors)
         which, sign = self._streams_of_directions, self._signs_of_directions
         slack = OUTSIDE * np.sqrt(rows[:, which])
-        beyond: NDArrayBool = sign * totals[:, which] > rows[:, which] * self.delta[which] + slack
+        beyond: Truths = sign * totals[:, which] > rows[:, which] * self.delta[which] + slack
         return beyond
 
     def _solved(self, near: Floats, far: Floats) -> tuple[Floats, Floats]:
@@ -78,7 +78,7 @@ class Tilts:
         eta, total = (_tilt(values, shares, mean) for mean in (near, far))
         return total - eta, _psi(values, shares, total) - _psi(values, shares, eta)
 
-    def _directions(self) -> tuple[tuple[Direction, ...], NDArrayInt]:
+    def _directions(self) -> tuple[tuple[Direction, ...], Indices]:
         pairs, of = np.unique(np.stack([self.stream, -self.sign]), axis=1, return_inverse=True)
         self._streams_of_directions = pairs[0].astype(np.intp)
         self._signs_of_directions = -pairs[1]
@@ -90,10 +90,6 @@ class Tilts:
             )
         )
         return directions, of.ravel()
-
-
-NDArrayBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-NDArrayInt = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
 
 
 def _tilt(values: Floats, shares: Floats, mean: Floats) -> Floats:
@@ -109,7 +105,7 @@ def _tilt(values: Floats, shares: Floats, mean: Floats) -> Floats:
         middle = (low + high) / 2
         short = _mean(values, shares, middle) < mean
         low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return (low + high) / 2
+    return low
 
 
 def _weights(values: Floats, shares: Floats, t: Floats) -> tuple[Floats, Floats]:

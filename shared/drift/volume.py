@@ -13,8 +13,7 @@ from scipy.special import stdtr
 from shared.drift.baseline import Volume
 from shared.drift.evidence import Direction
 from shared.drift.omnibus import log_e_of_tail
-from shared.drift.scores import Floats, Integers
-from shared.drift.tilts import NDArrayBool
+from shared.drift.streams import Floats, Integers, Truths
 
 FREEDOM = 4
 
@@ -46,9 +45,9 @@ class VolumeTest:
         """Compute (w, 2) changes of the logarithm."""
         return np.repeat(self._spreads(vectors)[:, :1] * self.volume.spread, 2, axis=1)
 
-    def outside(self, vectors: Integers) -> NDArrayBool:
+    def outside(self, vectors: Integers) -> Truths:
         """Tell (w, 2) which are beyond the tolerance."""
-        outside: NDArrayBool = self._spreads(vectors) > self.factor
+        outside: Truths = self._spreads(vectors) > self.factor
         return outside
 
     def _spreads(self, vectors: Integers) -> Floats:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Counts: TypeAlias = NDArray[np.int64]
 
+LEAST_ROWS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:

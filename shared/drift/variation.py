@@ -1,0 +1,167 @@
+"""Reference windows, and how much they vary by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri
+
+from shared.drift.baseline import LARGEST_TOLERANCE, NEVER, Baseline, Slice, Variation
+from shared.drift.cells import Column
+from shared.drift.counting import grouped
+from shared.drift.families import (
+    input_streams,
+    label_stream,
+    loss_streams,
+    quality_streams,
+    residual_streams,
+    slice_streams,
+)
+from shared.drift.reference import Held, Reference
+from shared.drift.spans import Groups, declared_windows, reference_windows
+from shared.drift.streams import Floats, Integers, Stream, Streams
+from shared.drift.watch import input_cells, outcome_cells
+
+CONFIDENCE = 0.9
+MANY = 50
+
+
+def counted_windows(reference: Reference, bare: Baseline) -> dict[str, Integers]:
+    """Count reference windows as each detector will read them.
+
+    Args:
+        reference: rows.
+        bare: a baseline that knows its cells.
+
+    Returns:
+        detector -> (w, v) counts of its windows in order of time; of the past where features alone
+        matter, of held-out rows otherwise, none where the reference knows nothing.
+
+    """
+    held = reference.held_out
+    names = list(reference.kinds)
+    past = reference_windows(reference.past_times, reference.window_us)
+    mine = reference_windows(held.times, reference.window_us)
+    features = _input_counts(bare, [reference.past[name] for name in names], past)
+    cells = input_cells(bare)
+    places = cells.places([held.features[name] for name in names], held.scores)
+    outcomes = outcome_cells(bare)
+    losses = outcomes.losses(held.losses)
+    g = int(mine.max()) + 1
+    residuals = outcomes.residuals(held.scores, held.labels)
+    slices = [_slice_counts(held, one, losses, mine, g, outcomes.loss_width) for one in bare.slices]
+    return {
+        "inputs": features,
+        "impact": cells.counts(places, mine, g),
+        "quality": _quality_counts(reference, bare, features),
+        "loss": grouped(losses, mine, g, outcomes.loss_width),
+        "calibration": grouped(residuals, mine, g, outcomes.residual_width),
+        "slices": np.concatenate([np.zeros((g, 0), np.int64), *slices], axis=1),
+        "labels": _label_counts(reference.matured),
+        "intake": np.zeros((0, 2 * (1 + len(names))), np.int64),
+    }
+
+
+def _input_counts(bare: Baseline, columns: Sequence[Column], groups: Groups) -> Integers:
+    """Count features by window; the scores of the past are not known, their cells stay empty."""
+    g = int(groups.max(initial=-1)) + 1
+    parts = [
+        grouped(one.cells.places(column), groups, g, one.cells.width)
+        for one, column in zip(bare.features, columns, strict=True)
+    ]
+    scores = sum(one.cells.width for one in bare.scores)
+    return np.concatenate([*parts, np.zeros((g, scores), np.int64)], axis=1)
+
+
+def _quality_counts(reference: Reference, bare: Baseline, merged: Integers) -> Integers:
+    """Whole declared windows, where there are enough of them for the volume to be watched."""
+    counts = merged
+    if bare.volume is not None:
+        groups = declared_windows(reference.past_times, reference.window_us)
+        columns = [reference.past[one.name] for one in bare.features]
+        counts = _input_counts(bare, columns, groups)[1:-1]
+    first = bare.features[0].cells.width
+    rows = counts[:, :first].sum(axis=1)
+    return np.concatenate([counts, np.stack([0 * rows, rows, rows], axis=1)], axis=1)
+
+
+def _slice_counts(
+    held: Held, one: Slice, losses: NDArray[np.intp], groups: Groups, g: int, width: int
+) -> Integers:
+    inside = np.array([value == one.value for value in held.slices[one.feature]], bool)
+    return grouped(losses[inside], groups[inside], g, width)
+
+
+def _label_counts(matured: NDArray[np.int64] | None) -> Integers:
+    if matured is None:
+        return np.zeros((0, 2), np.int64)
+    return np.stack([matured[:, 0] - matured[:, 1], matured[:, 1]], axis=1)
+
+
+def variations(bare: Baseline, windows: Mapping[str, Integers]) -> dict[str, Variation]:
+    """Estimate how much every family of streams varies by itself.
+
+    Args:
+        bare: a baseline that knows its cells.
+        windows: of `counted_windows`.
+
+    """
+    streams = input_streams(bare)
+    features = [stream for stream in streams if stream.what.startswith("feature:")]
+    past = _variation(features, windows["inputs"])
+    scores = _variation(streams[len(features) :], windows["impact"])
+    return {
+        "inputs": Variation(past.tau + scores.tau, past.error + scores.error),
+        "quality": _variation(quality_streams(bare), windows["quality"]),
+        "loss": _variation(loss_streams(bare), windows["loss"]),
+        "calibration": _variation(residual_streams(bare), windows["calibration"]),
+        "slices": _variation(slice_streams(bare), windows["slices"]),
+        "labels": _label_variation(bare, windows["labels"]),
+    }
+
+
+def _variation(each: Sequence[Stream], windows: Integers) -> Variation:
+    streams = Streams(each)
+    count = np.arange(len(windows) + 1, dtype=np.float64)
+    quantile = np.where(count < MANY, chdtri(np.maximum(count, 1.0), CONFIDENCE), count)
+    tau = np.minimum(natural_variation(streams, windows, quantile), NEVER)
+    totals, rows = streams.sums(windows)
+    n = np.maximum(rows.sum(axis=0), 1.0)
+    w = max(len(windows), 2)
+    error = np.sqrt(np.maximum(np.square(totals).sum(axis=0) * w / (w - 1) / n**2, 1.0 / n))
+    return Variation(tuple(tau.tolist()), tuple(error.tolist()))
+
+
+def _label_variation(bare: Baseline, windows: Integers) -> Variation:
+    if not len(windows):
+        return Variation((LARGEST_TOLERANCE,), (0.0,))
+    return _variation([label_stream(bare)], windows)
+
+
+def natural_variation(streams: Streams, vectors: Integers, expected: Floats) -> Floats:
+    """Estimate how much the mean scores vary from window to window beyond chance.
+
+    With z = sum of scores / sqrt(n) in a window of n rows, E z^2 = 1 + n tau^2. The answer is the
+    tau at which sum z^2 / (1 + n tau^2) is what it should be: its mean, the number of windows, or a
+    low quantile of chi-square, which makes it an upper confidence bound.
+
+    Args:
+        streams: s of them.
+        vectors: (w, v) reference windows.
+        expected: (w + 1,) what the sum should be, by how many windows have rows.
+
+    Returns:
+        (s,) standard deviations tau; infinite where no window has rows.
+
+    """
+    totals, rows = streams.sums(vectors)
+    z2 = np.square(totals) / np.maximum(rows, 1.0)
+    least = expected[(rows > 0).sum(axis=0)]
+    low, high = np.zeros(len(streams)), np.full(len(streams), 1e4)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = (z2 / (1.0 + rows * middle)).sum(axis=0) > least
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.where((rows > 0).any(axis=0), np.sqrt(low), np.inf)
