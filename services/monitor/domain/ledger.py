@@ -10,7 +10,7 @@ from services.monitor.domain.heads import HeadCounts
 from services.monitor.domain.merging import Merging
 from services.monitor.domain.tallies import WindowSums
 
-MOST_SPANS = 16
+MOST_KEPT = 16
 
 
 class IntakeCounts(Struct, array_like=True):
@@ -52,19 +52,40 @@ class Span(Struct, array_like=True):
 
 
 class Open(Struct, array_like=True):
-    """What a detector has told since all was well: ids of the events, and everything blamed."""
+    """What a detector has told since all was well.
+
+    Attributes:
+        ids: of the events.
+        blamed: by any of them.
+        asked: end of the window at which it last asked to retrain, microseconds.
+
+    """
 
     ids: list[str] = field(default_factory=list)
     blamed: list[str] = field(default_factory=list)
+    asked: int = -(2**62)
 
-    def news(self, blamed: Collection[str]) -> bool:
-        """Tell whether something is blamed that was not before."""
-        return not self.ids or not set(blamed) <= set(self.blamed)
+    def silent(self, blamed: Collection[str], *, asks: bool, until: int, cooldown: int) -> bool:
+        """Tell whether an alarm has nothing to add.
 
-    def note(self, event_id: str, blamed: Collection[str]) -> None:
+        It has when it blames something new, and when it asks to retrain and so long has passed
+        since it did that a run may have been in vain.
+
+        Args:
+            blamed: by the alarm.
+            asks: it asks to retrain.
+            until: end of its window, microseconds.
+            cooldown: of the model, microseconds.
+
+        """
+        again = asks and until - self.asked >= cooldown
+        return bool(self.ids) and set(blamed) <= set(self.blamed) and not again
+
+    def note(self, event_id: str, blamed: Collection[str], *, asks: bool, until: int) -> None:
         """Remember what was told."""
-        self.ids = [*self.ids, event_id][-MOST_SPANS:]
+        self.ids = [*self.ids, event_id][-MOST_KEPT:]
         self.blamed = sorted({*self.blamed, *blamed})
+        self.asked = until if asks else self.asked
 
 
 class Watching(Struct):
@@ -116,7 +137,7 @@ class Ledger(Struct):
                 span.since = min(span.since, since)
                 span.blamed = sorted({*span.blamed, *blamed})
                 return
-        self.spans = [*self.spans, Span(detector, since, None, sorted(blamed))][-MOST_SPANS:]
+        self.spans = [*self.spans, Span(detector, since, None, sorted(blamed))][-MOST_KEPT:]
 
     def resolve(self, detector: str, at: int) -> None:
         """End the time under an alert."""

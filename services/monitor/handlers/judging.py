@@ -1,75 +1,72 @@
-"""Complete windows -> drift.measured, drift.detected, alert.raised, alert.resolved."""
+"""Complete windows -> the champion's detectors -> what they have to say."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from contracts import Event
-from contracts.alerts import AlertRaised, AlertResolved
 from contracts.base import Window
-from contracts.performance import Contribution, DriftDetected, DriftMeasured, Estimate, Shown
-from services.monitor.domain.acting import DOUBTS, DRIFTS, FAULTS, Drift, Fault, advice
+from contracts.declaration import Declaration
+from services.monitor.domain.acting import DOUBTS, DRIFTS, FAULTS, Fault
 from services.monitor.domain.heads import HeadCounts
 from services.monitor.domain.ledger import IntakeCounts, Ledger, Open, Watching
 from services.monitor.domain.merging import Whole
 from services.monitor.domain.tallies import WindowSums
-from services.monitor.handlers.payloads import microseconds, moment
+from services.monitor.handlers.alarms import Alarms, blamed
+from services.monitor.handlers.payloads import microseconds, microseconds_of, moment
 from services.monitor.handlers.watching import Watched
 from shared.drift import windows
 from shared.drift.verdicts import State, Verdict
 from shared.telemetry import Telemetry
-
-MOST_BLAMED = 64
-LONGEST = 2000
 
 
 class Judging:
     """Runs the detectors of a model's champion over complete windows.
 
     Args:
-        event: that completes them.
-        at: the window of that event.
+        declaration: of the model.
         ledger: of the model; the detectors' states in it move on.
         champion: its version; empty as long as nothing was released.
         watched: its baseline, if it has one.
-        promise: N of the declaration.
         telemetry: of the service.
 
     """
 
     def __init__(
         self,
-        event: Event,
-        at: Window,
-        *,
+        declaration: Declaration,
         ledger: Ledger,
+        *,
         champion: str,
         watched: Watched | None,
-        promise: int,
         telemetry: Telemetry,
     ) -> None:
-        self.event, self.at, self.ledger = event, at, ledger
-        self.champion, self.watched, self.promise = champion, watched, promise
-        self.telemetry = telemetry
+        self.declaration, self.ledger = declaration, ledger
+        self.model, self.spec = declaration.name, declaration.spec
+        self.champion, self.watched, self.telemetry = champion, watched, telemetry
 
-    def begin(self) -> list[Event]:
-        """Start anew with a new champion: its own baseline says what is normal from here on."""
+    def begin(self, latest: Window) -> list[Event]:
+        """Start anew with a new champion: its own baseline says what is normal from here on.
+
+        Args:
+            latest: the window of which something was heard just now.
+
+        """
         before = self.ledger.watching
         if self.champion == before.version:
             return []
         self.ledger.watching = Watching(self.champion)
+        if self.watched is not None:
+            unmonitorable = len(self.watched.watch.baseline.unmonitorable)
+            self.telemetry.gauge("features_unmonitorable", self.model, unmonitorable)
+        alarms = self._alarms(microseconds(latest.start), microseconds(latest.end), 0)
+        why = f"{self.champion} decides now, and its own baseline says what is normal"
         told: list[Event] = []
         for name, known in sorted(before.open.items()):
             if name in FAULTS:
-                self.ledger.resolve(name, microseconds(self.event.at))
-                why = f"{self.champion} decides now, and its own baseline says what is normal"
-                told += [self._resolved(FAULTS[name], alert, self.at, why) for alert in known.ids]
-        if self.watched is not None:
-            unmonitorable = len(self.watched.watch.baseline.unmonitorable)
-            self.telemetry.gauge("features_unmonitorable", self.event.model, unmonitorable)
+                self.ledger.resolve(name, microseconds(latest.end))
+                told += [alarms.resolved(FAULTS[name], alert, why) for alert in known.ids]
         return told
 
     def inputs(self, window: Whole[HeadCounts]) -> list[Event]:
@@ -79,11 +76,13 @@ class Judging:
         if counts is None or watched is None:
             return []
         total = sum(one.n for one in window.counts.versions.values())
-        # Those that came late are not among the n, and have no window of their own any more.
-        late = min(counts.late, counts.n)
-        seen = windows.Inputs(window.start, window.end, counts.n, late, counts.vector, total)
-        told = self._observed(watched, "inputs", seen)
-        return [*told, self._measured(watched, seen)]
+        seen = windows.Inputs(window.start, window.end, counts.n, counts.late, counts.vector, total)
+        alarms = self._alarms(window.start, window.end, microseconds_of(self.spec.label.lateness))
+        told = self._observed(watched, "inputs", seen, alarms)
+        watching = self.ledger.watching
+        doubted = any(name in watching.open for name in DOUBTS)
+        measured = alarms.measured(watched.watch, seen, watching.evidence, doubted=doubted)
+        return [*told, measured]
 
     def outcomes(self, window: Whole[WindowSums]) -> list[Event]:
         """Judge a complete window of matured outcomes."""
@@ -91,11 +90,11 @@ class Judging:
         if sums is None:
             return []
         total = sums.total
-        self.telemetry.gauge("labels_arrived", self.event.model, total.labelled / max(1, total.n))
+        self.telemetry.gauge("labels_arrived", self.model, total.labelled / max(1, total.n))
         watched = self._watched(sums.baseline)
         if watched is None:
             return []
-        cells = watched.watch.outcomes
+        cells, label = watched.watch.outcomes, self.spec.label
         seen = windows.Outcomes(
             window.start,
             window.end,
@@ -109,25 +108,30 @@ class Judging:
                 for value, part in by_value.items()
             },
         )
-        return self._observed(watched, "outcomes", seen)
+        delay = microseconds_of(label.horizon + label.lateness)
+        alarms = self._alarms(window.start, window.end, delay)
+        return self._observed(watched, "outcomes", seen, alarms)
 
     def intake(self, window: Whole[IntakeCounts]) -> list[Event]:
         """Judge a complete window of what users have sent."""
         if self.watched is None:
             return []
-        counts = window.counts
+        counts, length = window.counts, window.end - window.start
         refused = (counts.received, counts.quarantined, counts.fields)
         seen = windows.Intake(window.start, window.end, *refused)
-        return self._observed(self.watched, "intake", seen)
+        alarms = self._alarms(window.start, window.end, length)
+        return self._observed(self.watched, "intake", seen, alarms)
 
     def _watched(self, baseline: str | None) -> Watched | None:
         """Find the champion's watch; None for a window that is not counted in its cells."""
         if self.watched is not None and baseline == self.watched.baseline:
             return self.watched
-        self.telemetry.count("windows_without_baseline", self.event.model)
+        self.telemetry.count("windows_without_baseline", self.model)
         return None
 
-    def _observed(self, watched: Watched, reads: str, seen: windows.Window) -> list[Event]:
+    def _observed(
+        self, watched: Watched, reads: str, seen: windows.Window, alarms: Alarms
+    ) -> list[Event]:
         watching, told = self.ledger.watching, list[Event]()
         for name, detector in watched.watch.detectors.items():
             if detector.reads != reads:
@@ -139,131 +143,43 @@ class Judging:
             if verdict is not None:
                 watching.evidence[name] = verdict.evidence
                 share = verdict.evidence / verdict.level
-                self.telemetry.gauge("drift_evidence", f"{self.event.model} {name}", share)
-                told += self._said(verdict, _window(seen))
+                self.telemetry.gauge("drift_evidence", f"{self.model} {name}", share)
+                told += self._said(verdict, alarms)
         return told
 
-    def _said(self, verdict: Verdict, window: Window) -> list[Event]:
+    def _said(self, verdict: Verdict, alarms: Alarms) -> list[Event]:
         """Tell an alarm, or that what it was about is over."""
-        known, fault = self.ledger.watching.open, FAULTS.get(verdict.detector)
+        fault = FAULTS.get(verdict.detector)
         if verdict.alarm:
-            earlier, blamed = known.setdefault(verdict.detector, Open()), _blamed(verdict)
-            if fault:
-                self.ledger.alert(fault, verdict.since, blamed)
-                event = self._raised(fault, verdict, window, blamed)
-            else:
-                event = self._drift(DRIFTS[verdict.detector], verdict, window, blamed)
-            asks = isinstance(event, DriftDetected) and event.recommendation == "retrain"
-            if not asks and not earlier.news(blamed):
-                return []
-            earlier.note(event.event_id, blamed)
-            return [event]
+            return self._alarm(verdict, fault, alarms)
+        known = self.ledger.watching.open
         over = known.pop(verdict.detector, None) if verdict.normal else None
         if over is None or fault is None:
             return []
-        self.ledger.resolve(fault, microseconds(window.start))
-        return [self._resolved(fault, alert, window, verdict.summary) for alert in over.ids]
+        self.ledger.resolve(fault, microseconds(alarms.window.start))
+        return [alarms.resolved(fault, alert, verdict.summary) for alert in over.ids]
 
-    def _drift(
-        self, detector: Drift, verdict: Verdict, window: Window, blamed: tuple[str, ...]
-    ) -> Event:
-        advised = advice(detector, verdict.since, verdict.until, self.ledger.spans)
-        return DriftDetected.caused_by(
-            self._cause(window),
-            distinct=f"{self.champion} {detector}",
-            version=self.champion,
-            detector=detector,
-            recommendation=advised.recommendation,
-            **self._alarm(verdict, window, blamed, f"{verdict.summary}; {advised.reason}"),
-        )
+    def _alarm(self, verdict: Verdict, fault: Fault | None, alarms: Alarms) -> list[Event]:
+        names, asks = blamed(verdict), False
+        if fault is not None:
+            self.ledger.alert(fault, verdict.since, names)
+            event: Event = alarms.raised(fault, verdict)
+        else:
+            event = drift = alarms.drift(DRIFTS[verdict.detector], verdict, self.ledger.spans)
+            asks = drift.recommendation == "retrain"
+        earlier = self.ledger.watching.open.setdefault(verdict.detector, Open())
+        cooldown = microseconds_of(self.spec.retraining.cooldown)
+        if earlier.silent(names, asks=asks, until=verdict.until, cooldown=cooldown):
+            return []
+        earlier.note(event.event_id, names, asks=asks, until=verdict.until)
+        return [event]
 
-    def _raised(
-        self, fault: Fault, verdict: Verdict, window: Window, blamed: tuple[str, ...]
-    ) -> Event:
-        return AlertRaised.caused_by(
-            self._cause(window),
-            distinct=f"{self.champion} {fault}",
-            version=self.champion,
-            detector=fault,
-            **self._alarm(verdict, window, blamed, verdict.summary),
-        )
-
-    def _alarm(
-        self, verdict: Verdict, window: Window, blamed: tuple[str, ...], summary: str
-    ) -> dict[str, Any]:
-        """Write what every alarm says."""
-        return {
-            "model": self.event.model,
-            "at": self.event.at,
-            "window": window,
-            "since": moment(verdict.since),
-            "evidence": verdict.evidence,
-            "level": verdict.level,
-            "promise": self.promise,
-            "contributions": tuple(
-                Contribution(
-                    what=one.what[:300],
-                    aspect=one.aspect[:300],
-                    share=one.share,
-                    evidence=one.evidence,
-                    direction=one.direction,
-                    moved=one.moved,
-                )
-                for one in verdict.contributions
-            ),
-            "blamed": blamed,
-            "windows": max(1, verdict.windows),
-            "summary": summary[:LONGEST],
-        }
-
-    def _resolved(self, fault: Fault, alert: str, window: Window, why: str) -> Event:
-        return AlertResolved.caused_by(
-            self._cause(window),
-            distinct=alert,
-            model=self.event.model,
-            at=self.event.at,
-            alert=alert,
-            detector=fault,
-            window=window,
-            summary=why[:LONGEST],
-        )
-
-    def _measured(self, watched: Watched, seen: windows.Inputs) -> Event:
-        watching, watch = self.ledger.watching, watched.watch
-        doubted = any(name in watching.open for name in DOUBTS)
-        estimate = watch.estimate(seen, doubted=doubted)
-        window = _window(seen)
-        return DriftMeasured.caused_by(
-            self._cause(window),
-            distinct=self.champion,
-            model=self.event.model,
-            at=self.event.at,
-            version=self.champion,
-            window=window,
-            n=seen.n,
-            evidence=dict(watching.evidence),
-            level=max(detector.level for detector in watch.detectors.values()),
-            features={
-                name: Shown(psi=one.psi, js=one.js, missing=one.missing, unseen=one.unseen)
-                for name, one in watch.shown(seen).items()
-            },
-            estimate=Estimate(loss=estimate.loss, valid=estimate.valid, reasons=estimate.reasons),
-            unmonitorable=watch.baseline.unmonitorable,
-        )
-
-    def _cause(self, window: Window) -> str:
-        return f"window:{self.event.model}:{window.start.isoformat()}"
-
-
-def _blamed(verdict: Verdict) -> tuple[str, ...]:
-    """Name what has moved, without what kind of thing it is."""
-    whats = verdict.listed or [one.what for one in verdict.contributions[:1]]
-    return tuple(dict.fromkeys(what.split(":", 1)[-1] for what in whats))[:MOST_BLAMED]
+    def _alarms(self, start: int, end: int, delay: int) -> Alarms:
+        """Write about a window that is complete `delay` microseconds after its end."""
+        window = Window(start=moment(start), end=moment(end))
+        promise = self.spec.drift.false_alarms
+        return Alarms(self.model, self.champion, promise, window, moment(end + delay))
 
 
 def _vector(counts: list[int], width: int) -> windows.Counts:
     return np.array(counts or [0] * width, np.int64)
-
-
-def _window(seen: windows.Window) -> Window:
-    return Window(start=moment(seen.start), end=moment(seen.end))

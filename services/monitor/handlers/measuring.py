@@ -79,15 +79,13 @@ class Measuring:
             return Told(events=[_read(*told) for told in ledger.told[event.event_id]])
         champion = self.catalog.champion(event.model)
         judging = Judging(
-            event,
-            event.window,
-            ledger=ledger,
+            declaration,
+            ledger,
             champion=champion.version if champion else "",
             watched=await self.watches.of(event.model, champion.version) if champion else None,
-            promise=declaration.spec.drift.false_alarms,
             telemetry=self.telemetry,
         )
-        events = [*judging.begin(), *take(ledger, judging)]
+        events = [*judging.begin(event.window), *take(ledger, judging)]
         if events:
             ledger.remember(event.event_id, [_written(told) for told in events], REMEMBERED)
         # Written before it is published: a copy of this event finds what it has led to.
@@ -105,14 +103,8 @@ async def measure_outcomes(event: WindowCounted, *, measuring: Measuring) -> Tol
     """window.counted -> what complete windows of matured outcomes show."""
 
     def take(ledger: Ledger, judging: Judging) -> list[Event]:
-        declaration, windows = measuring.catalog.declaration(event.model), ledger.outcomes
-        assert declaration is not None
-        windows.hear(*_span(event), event.partition, heard(event))
-        events: list[Event] = []
-        for window in windows.complete(windows.passed_by(event.partitions)):
-            events += measured(event, window, declaration)
-            events += judging.outcomes(window)
-        return events
+        ledger.outcomes.hear(*_span(event), event.partition, heard(event))
+        return _matured(ledger, judging, event.partitions)
 
     return await measuring.take(event, take)
 
@@ -124,9 +116,22 @@ async def measure_inputs(event: PredictionsCounted, *, measuring: Measuring) -> 
         windows = ledger.inputs
         windows.hear(*_span(event), event.partition, head_counts(event))
         complete = windows.complete(windows.passed_by(event.partitions))
-        return [told for window in complete for told in judging.inputs(window)]
+        told = [told for window in complete for told in judging.inputs(window)]
+        return told + _matured(ledger, judging, event.partitions)
 
     return await measuring.take(event, take)
+
+
+def _matured(ledger: Ledger, judging: Judging, partitions: int) -> list[Event]:
+    """Tell what windows of outcomes show, each after the same window at the head.
+
+    Whether data were broken then decides what drift means, also when all is read again at once.
+    """
+    windows, told = ledger.outcomes, list[Event]()
+    for window in windows.complete(min(windows.passed_by(partitions), ledger.inputs.merged)):
+        told += measured(window, judging.declaration)
+        told += judging.outcomes(window)
+    return told
 
 
 async def measure_intake(event: QualityMeasured, *, measuring: Measuring) -> Told:

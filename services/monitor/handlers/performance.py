@@ -5,7 +5,7 @@ from __future__ import annotations
 from contracts import Event
 from contracts.base import Window
 from contracts.declaration import Declaration
-from contracts.performance import PerformanceMeasured, SlicePerformance, WindowCounted
+from contracts.performance import PerformanceMeasured, SlicePerformance
 from services.monitor.domain.merging import Whole
 from services.monitor.domain.tallies import Sums, VersionSums, WindowSums
 from services.monitor.handlers.payloads import moment
@@ -13,20 +13,20 @@ from services.monitor.handlers.payloads import moment
 MOST_SLICES = 1000
 
 
-def measured(
-    event: WindowCounted, window: Whole[WindowSums], declaration: Declaration
-) -> list[Event]:
+def measured(window: Whole[WindowSums], declaration: Declaration) -> list[Event]:
     """Tell how each version did in a complete window."""
+    label, model = declaration.spec.label, declaration.name
+    at = moment(window.end) + label.horizon + label.lateness
     binary = declaration.spec.task == "binary"
     told: list[Event] = []
     for version, sums in sorted(window.counts.versions.items()):
         total = sums.total
         told.append(
             PerformanceMeasured.caused_by(
-                f"window:{event.model}:{moment(window.start).isoformat()}",
+                f"window:{model}:{moment(window.start).isoformat()}",
                 distinct=version,
-                model=event.model,
-                at=event.at,
+                model=model,
+                at=at,
                 version=version,
                 window=Window(start=moment(window.start), end=moment(window.end)),
                 n=total.n,

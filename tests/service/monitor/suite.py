@@ -8,7 +8,7 @@ import pytest
 
 from services.monitor.domain.labels import Label, Remembered
 from services.monitor.domain.watermarks import NEVER, Heard
-from services.monitor.ports import Arrived, Counted, Due, Places
+from services.monitor.ports import Arrived, Counted, Due, Head, Places
 from tests.service.monitor.store import BIN_US, label
 
 A, B = b"a" * 16, b"b" * 16
@@ -117,6 +117,20 @@ class StoreBehaviour:
         assert await placed.windows("m", 0) == b"\x00ten"
         await placed.place("m", 0, Places(11, 0), b"anew")
         assert await placed.windows("m", 0) == b"anew"
+
+    async def test_heads_are_replaced_by_who_knows_them(self, store):
+        assert await store.heads("m", [0, 1]) == [None, None]
+        assert await store.count_heads("m", [Counted(0, 0, 10, b"nobody's")]) == [False]
+        await store.place_head("m", 0, Head(5, b"\x00five"))
+        new = [Counted(0, 5, 10, b"\x00ten"), Counted(1, 0, 3, b"unknown")]
+        assert await store.count_heads("m", new) == [True, False]
+        assert await store.count_heads("m", new[:1]) == [False]
+        assert await store.heads("m", [1, 0]) == [None, Head(10, b"\x00ten")]
+        await store.place_head("m", 0, Head(2, b"again"))
+        assert await store.heads("m", [0]) == [Head(2, b"again")]
+        assert await store.heads("n", [0]) == [None]
+        # The join of the same partition knows nothing of it.
+        assert await store.places("m", 0) is None
 
     async def test_counts_labels_that_are_given_up_once(self, placed):
         day = BIN_US
