@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from contracts.data import EVENTS_VALIDATED
 from contracts.registry import MODEL_DECLARED, RELEASE_CHANGED
+from services.serving.adapters.compiled import Compiler, InBlocks, RowByRow, Way
 from services.serving.adapters.library import Limits, StoredLibrary
+from services.serving.adapters.machine import Machine
 from services.serving.adapters.outbox import KafkaOutbox
 from services.serving.domain.protocol import ServerMetadata
 from services.serving.handlers import Releases, predict
@@ -84,8 +87,11 @@ def assembled(
     """
     at: dict[str, Any] = {"kafka": settings.kafka, "names": Names(settings.prefix)}
     producer = Producer(settings.kafka, telemetry)
-    library = library or _stored(settings, telemetry)
+    machine = Machine()
+    library = library or _stored(settings, telemetry, machine)
+    # Events are read by kernels in this process; code for requests comes from a child.
     kernels = settings.kernels and settings.stream
+    loads = (events.load, partitions.load) if kernels else (machine.load,)
     releases, drain = Releases(library, kernels=kernels), Drain()
     outbox = KafkaOutbox(
         telemetry, at["names"], publisher or producer, settings.http_queue, settings.http_ack_s
@@ -95,7 +101,7 @@ def assembled(
         drain,
         Topics(**at, topics=(MODEL_DECLARED, RELEASE_CHANGED), replicas=settings.replicas),
         *([] if publisher else [producer]),
-        *([Kernels(telemetry, (events.load, partitions.load))] if kernels else []),
+        *([Kernels(telemetry, loads)] if settings.kernels else []),
         outbox,
         Table(telemetry, MODEL_DECLARED, releases.declare, **at),
         Table(telemetry, RELEASE_CHANGED, releases.change, **at),
@@ -150,12 +156,13 @@ def _grpc(
     return [GrpcServer(service, settings.grpc, settings.http_max_body)]
 
 
-def _stored(settings: Settings, telemetry: Telemetry) -> StoredLibrary:
+def _stored(settings: Settings, telemetry: Telemetry, machine: Machine) -> StoredLibrary:
     limits = Limits(settings.load_s, settings.load_memory_mb)
+    way: Way = InBlocks if settings.stream else partial(RowByRow, code=machine.code)
     return StoredLibrary(
         telemetry,
         settings.state / "artifacts",
         limits,
         kept=settings.models_kept,
-        kernels=settings.kernels and settings.stream,
+        compiler=Compiler(telemetry, way) if settings.kernels else None,
     )

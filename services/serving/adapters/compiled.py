@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.serving.domain.trees import Forest, disagreement
+import numpy as np
+
+from services.serving.domain.trees import Code, Forest, Walk, disagreement, parse
 from shared.columns import Matrix
 from shared.models import Boosted, Model, Scores
 from shared.telemetry import Telemetry
@@ -14,14 +16,21 @@ FEW = 3  # a block of the kernel costs as much as so many rows cost the library
 TRIED_ROWS = 2000
 
 
-class Compiled:
-    """A LightGBM model whose large batches go through compiled trees, bit for bit the same."""
+class InBlocks:
+    """A LightGBM model whose large batches go through compiled trees, bit for bit the same.
+
+    Raises:
+        ValueError: its trees cannot be compiled; says why.
+
+    """
 
     algorithm = Boosted.algorithm
 
-    def __init__(self, model: Boosted, forest: Forest) -> None:
-        self.model, self.forest, self.columns = model, forest, model.columns
-        self.row_us, self.score_one = forest.row_us, model.score_one
+    def __init__(self, model: Boosted) -> None:
+        self.model, self.forest = model, Forest.of(model.text)
+        self.columns, self.score_one = model.columns, model.score_one
+        self.trees, self.row_us = self.forest.trees, self.forest.row_us
+        self.own = self.forest.scores
 
     def scores(self, matrix: Matrix) -> Scores:
         """Score as the library does, which is faster on a few rows."""
@@ -32,20 +41,57 @@ class Compiled:
         return self.scores(self.columns.matrix(features))
 
 
-def compiled(model: Model, telemetry: Telemetry) -> Model:
-    """Compile a model, or say why the library keeps scoring it."""
-    if not isinstance(model, Boosted):
-        return model
-    try:
-        forest = Forest.of(model.text)
-    except ValueError as error:
-        telemetry.count("scorer_fallback", "refused")
-        telemetry.log.warning("scored by LightGBM's library, ten times slower: %s", error)
-        return model
-    if difference := disagreement(forest, model.scores, TRIED_ROWS):
-        telemetry.count("scorer_fallback", "disagrees")
-        telemetry.log.error(
+class RowByRow:
+    """A LightGBM model whose single rows go through machine code, bit for bit the same.
+
+    Raises:
+        ValueError: its trees cannot be compiled; says why.
+
+    """
+
+    algorithm = Boosted.algorithm
+
+    def __init__(self, model: Boosted, code: Callable[[], Code]) -> None:
+        self.trees = parse(model.text)
+        self.score_one = Walk(self.trees, code()).score
+        self.columns, self.row_us = model.columns, model.row_us
+        self.scores, self.score = model.scores, model.score
+
+    def own(self, matrix: Matrix) -> Scores:
+        """Score one row after the other."""
+        return np.array([self.score_one(row) for row in matrix.tolist()])
+
+
+Way = Callable[[Boosted], InBlocks | RowByRow]
+
+
+class Compiler:
+    """Compiles models, or says why the library keeps scoring them.
+
+    Args:
+        telemetry: told of that.
+        way: makes a model whose `own` scores can be compared with the library's.
+
+    """
+
+    def __init__(self, telemetry: Telemetry, way: Way) -> None:
+        self.telemetry, self.way = telemetry, way
+
+    def __call__(self, model: Model) -> Model:
+        """Compile a model."""
+        if not isinstance(model, Boosted):
+            return model
+        try:
+            compiled = self.way(model)
+        except ValueError as error:
+            self.telemetry.count("scorer_fallback", "refused")
+            self.telemetry.log.warning("scored by LightGBM's library, slower: %s", error)
+            return model
+        difference = disagreement(compiled.trees, compiled.own, model.scores, TRIED_ROWS)
+        if difference is None:
+            return compiled
+        self.telemetry.count("scorer_fallback", "disagrees")
+        self.telemetry.log.error(
             "compiled trees are not used, they differ from LightGBM: %s", difference
         )
         return model
-    return Compiled(model, forest)

@@ -8,11 +8,10 @@ import os
 import subprocess
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.serving.adapters.compiled import compiled
 from services.serving.ports import Rows, Unusable
 from shared.artifacts import Artifacts
 from shared.errors import Transient
@@ -38,15 +37,21 @@ class StoredLibrary:
         root: of the artifact store.
         limits: for the first opening of each model.
         kept: number of models in memory.
-        kernels: whether trees are compiled.
+        compiler: makes models faster, where one is wanted.
 
     """
 
     def __init__(
-        self, telemetry: Telemetry, root: Path, limits: Limits, *, kept: int, kernels: bool
+        self,
+        telemetry: Telemetry,
+        root: Path,
+        limits: Limits,
+        *,
+        kept: int,
+        compiler: Callable[[Model], Model] | None = None,
     ) -> None:
         self.telemetry, self.artifacts = telemetry, Artifacts(root)
-        self.limits, self.kept, self.kernels = limits, kept, kernels
+        self.limits, self.kept, self.compiler = limits, kept, compiler
         self._models: OrderedDict[str, Model] = OrderedDict()
         self._opening: dict[str, asyncio.Task[Model]] = {}
         self._tried: set[str] = set()
@@ -105,7 +110,7 @@ class StoredLibrary:
 
     def _opened(self, files: Mapping[str, bytes]) -> Model:
         model = load(files)
-        return compiled(model, self.telemetry) if self.kernels else model
+        return self.compiler(model) if self.compiler else model
 
     def _keep(self, artifact: str, model: Model) -> None:
         self._models[artifact] = model

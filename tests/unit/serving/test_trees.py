@@ -6,11 +6,13 @@ import lightgbm
 import numpy as np
 import pytest
 
-from services.serving.domain.trees import Forest, adversarial_rows, disagreement
+from services.serving.adapters.machine import Machine
+from services.serving.domain.trees import Forest, Walk, adversarial_rows, disagreement
 from services.serving.domain.trees.text import CATEGORICAL, DEFAULT_LEFT, MISSING
 from tests.boosted import KINDS, trained
 
-ROWS = 100_000
+ROWS, SINGLE_ROWS = 100_000, 10_000
+MACHINE = Machine()
 
 
 @cache
@@ -31,6 +33,22 @@ def test_every_score_is_the_librarys_bit_for_bit(kind):
     rows = adversarial_rows(forest.trees, ROWS)
     np.testing.assert_array_equal(forest.scores(rows), predict(booster, rows))
     np.testing.assert_array_equal(forest.scores(matrix), predict(booster, matrix))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_single_rows_too(kind):
+    booster, forest, _ = case(kind)
+    rows = adversarial_rows(forest.trees, SINGLE_ROWS, seed=1)
+    walk = Walk(forest.trees, MACHINE.code())
+    scores = [walk.score(row) for row in rows.tolist()]
+    np.testing.assert_array_equal(scores, predict(booster, rows))
+
+
+def test_a_row_of_another_width_is_refused():
+    walk = Walk(case("numeric")[1].trees, MACHINE.code())
+    for wrong in ([0.0] * 7, [0.0] * 9, [None] * 8):
+        with pytest.raises(ValueError, match="a row is 8 numbers"):
+            walk.score(wrong)
 
 
 @pytest.mark.parametrize(
@@ -106,16 +124,17 @@ def test_a_matrix_of_another_shape_or_type_is_refused():
 
 def test_what_the_library_answers_otherwise_is_found():
     booster, forest, _ = case("missing")
-    assert disagreement(forest, lambda rows: predict(booster, rows), 500) is None
+    ours = forest.trees, forest.scores
+    assert disagreement(*ours, lambda rows: predict(booster, rows), 500) is None
 
     def one_bit_off(rows):
         scores = predict(booster, rows)
         scores[7] = np.nextafter(scores[7], 1)
         return scores
 
-    assert "1 of 500 scores differ" in disagreement(forest, one_bit_off, 500)
+    assert "1 of 500 scores differ" in disagreement(*ours, one_bit_off, 500)
     other = case("numeric")[0]
-    assert "differ" in disagreement(forest, lambda rows: predict(other, rows), 500)
+    assert "differ" in disagreement(*ours, lambda rows: predict(other, rows), 500)
     assert "shape (500,), the library's have (500, 2)" in disagreement(
-        forest, lambda rows: rows[:, :2], 500
+        *ours, lambda rows: rows[:, :2], 500
     )

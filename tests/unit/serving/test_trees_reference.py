@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.serving.domain.trees import Forest, adversarial_rows
+from services.serving.adapters.machine import Machine
+from services.serving.domain.trees import Forest, Walk, adversarial_rows
 from services.serving.domain.trees.reference import goes_left, scores
 from services.serving.domain.trees.text import (
     CATEGORICAL,
@@ -18,6 +19,7 @@ from services.serving.domain.trees.text import (
 )
 
 NAN, INF = float("nan"), float("inf")
+MACHINE = Machine()
 THRESHOLDS = [-INF, -1.5, -ZERO, -1e-36, -0.0, 0.0, 1e-36, ZERO, 0.5, 1.5, 1e300, INF]
 
 
@@ -103,7 +105,7 @@ def grown(random, leaves, features):
     st.sampled_from([1, 2, 3, 8, 9, 31, 33, 256]),
     st.sampled_from([("identity", 1), ("sigmoid", 1), ("softmax", 3)]),
 )
-def test_the_kernel_says_what_the_plain_walk_says(seed, features, rounds, leaves, link):
+def test_kernel_and_machine_code_say_what_the_plain_walk_says(seed, features, rounds, leaves, link):
     random = np.random.default_rng(seed)
     kind, classes = link
     forest = Forest(
@@ -115,4 +117,7 @@ def test_the_kernel_says_what_the_plain_walk_says(seed, features, rounds, leaves
         )
     )
     rows = adversarial_rows(forest.trees, 70, seed)
-    np.testing.assert_array_equal(forest.scores(rows), scores(forest.trees, rows))
+    expected = scores(forest.trees, rows)
+    np.testing.assert_array_equal(forest.scores(rows), expected)
+    walk = Walk(forest.trees, MACHINE.code())
+    np.testing.assert_array_equal([walk.score(row) for row in rows.tolist()], expected)

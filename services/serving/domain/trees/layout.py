@@ -126,7 +126,7 @@ def tables(trees: Trees) -> Tables:
     """
     words = words_of(trees.trees)
     numeric, categorical = Nodes.of(trees.trees, words).split()
-    ladders = _Ladders(numeric)
+    ladders = Ladders(numeric)
     columns, column = np.unique(ladders.keys(), axis=0, return_inverse=True)
     return Tables(
         ladders.numbers(columns),
@@ -137,7 +137,7 @@ def tables(trees: Trees) -> Tables:
     )
 
 
-class _Ladders:
+class Ladders:
     """The thresholds of every feature in ascending order, and the rank of each node's."""
 
     def __init__(self, nodes: Nodes) -> None:

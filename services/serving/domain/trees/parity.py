@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from services.serving.domain.trees.forest import Forest
 from services.serving.domain.trees.text import CATEGORICAL, ZERO, Trees
 
 Matrix = NDArray[np.float64]
@@ -48,27 +47,30 @@ def adversarial_rows(trees: Trees, count: int, seed: int = 0) -> Matrix:
     return matrix
 
 
-def disagreement(forest: Forest, library: Callable[[Matrix], Scores], rows: int) -> str | None:
+def disagreement(
+    trees: Trees, ours: Callable[[Matrix], Scores], library: Callable[[Matrix], Scores], rows: int
+) -> str | None:
     """Compare with the library, bit for bit, on adversarial rows.
 
     Args:
-        forest: ours.
-        library: scores a matrix.
+        trees: the model.
+        ours: scores a matrix.
+        library: likewise.
         rows: how many to try.
 
     Returns:
         None where all are equal, otherwise what the first difference is.
 
     """
-    matrix = adversarial_rows(forest.trees, rows)
-    ours, theirs = forest.scores(matrix), library(matrix)
-    if ours.shape != theirs.shape:
-        return f"scores of shape {ours.shape}, the library's have {theirs.shape}"
-    different = np.argwhere(~((ours == theirs) | (np.isnan(ours) & np.isnan(theirs))))
+    matrix = adversarial_rows(trees, rows)
+    found, expected = ours(matrix), library(matrix)
+    if found.shape != expected.shape:
+        return f"scores of shape {found.shape}, the library's have {expected.shape}"
+    different = np.argwhere(~((found == expected) | (np.isnan(found) & np.isnan(expected))))
     if not len(different):
         return None
-    first = tuple(different[0])
-    return f"{len(different)} of {ours.size} scores differ, as {ours[first]} from {theirs[first]}"
+    first, count = tuple(different[0]), f"{len(different)} of {found.size}"
+    return f"{count} scores differ, as {found[first]} from {expected[first]}"
 
 
 def _edges(trees: Trees) -> list[NDArray[np.float64]]:
