@@ -188,8 +188,8 @@ def number_cells(
     atoms = distinct[counts > len(ordered) / quantiles]
     rest = ordered[~np.isin(ordered, atoms)]
     pieces = max(1, round(quantiles * len(rest) / len(ordered)))
-    inner = np.arange(1, pieces) * len(rest) // pieces if len(rest) else np.empty(0, np.intp)
-    edges = [rest[inner], atoms, np.nextafter(atoms, -np.inf)]
+    last = np.arange(1, pieces) * len(rest) // pieces - 1  # of each cell but the top one
+    edges = [rest[last[last >= 0]], atoms, np.nextafter(atoms, -np.inf)]
     span = ordered if known is None else np.append(ordered, known[np.isfinite(known)])
     ends = [np.nextafter(span.min(keepdims=True), -np.inf), span.max(keepdims=True)]
     return NumberCells(tuple(np.unique(np.concatenate(edges + ends)).tolist()))

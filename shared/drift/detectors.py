@@ -54,17 +54,23 @@ class EDetector:
     def observe(self, state: State, window: Window) -> tuple[State, Verdict | None]:
         """Take the next window; the same arguments give the same answer.
 
+        Windows come in order of time. One that begins before the latest ended was taken already, or
+        overlaps it, and changes nothing.
+
         Args:
             state: after the window before.
             window: of the kind in `reads`.
 
         Returns:
-            the state after it, and what is to be said; None while windows of too few rows wait.
+            the state after it, and what is to be said; None while windows of too few rows wait,
+            and for a window that was taken before.
 
         Raises:
             ValueError: the counts are not those of this detector's baseline.
 
         """
+        if state.until is not None and window.start < state.until:
+            return state, None
         vector, rows = self._reading.vector(window), self._reading.rows(window)
         start = window.start if state.start is None else state.start
         if state.waiting:
@@ -72,7 +78,7 @@ class EDetector:
             rows += state.rows
         if rows < self._reading.least:
             waiting = vector.astype(np.uint8).tobytes()
-            return replace(state, start=start, rows=rows, waiting=waiting), None
+            return replace(state, until=window.end, start=start, rows=rows, waiting=waiting), None
         return self._judged(state, vector, start, window.end)
 
     def _judged(
@@ -92,7 +98,7 @@ class EDetector:
             turn = now - MOST_WINDOWS // 2
             origin, begun = origin + turn * self._window_us, shifted(begun, turn)
         evidence, runs = log_m.astype(np.float32).tobytes(), begun.astype(np.uint16).tobytes()
-        return State(evidence, runs, origin, blamed=blamed), verdict
+        return State(evidence, runs, origin, end, blamed=blamed), verdict
 
     def _verdict(
         self, vector: Integers, log_m: Floats, begun: Integers, end: int, state: State

@@ -18,6 +18,7 @@ class State(Struct, frozen=True, array_like=True):
         runs: of each bet the declared windows from `origin` to the start of its run, plus 1; 0
             without one, uint16. A run goes on while windows speak for the change, or M > 4.
         origin: where runs are counted from, microseconds.
+        until: end of the latest window, microseconds.
         start: of the windows that wait, microseconds.
         rows: of those.
         waiting: their counts, uint8, each below the least number of rows.
@@ -28,6 +29,7 @@ class State(Struct, frozen=True, array_like=True):
     evidence: bytes
     runs: bytes
     origin: int | None = None
+    until: int | None = None
     start: int | None = None
     rows: int = 0
     waiting: bytes = b""
