@@ -45,7 +45,17 @@ def _decided(content: Content) -> str:
 
 
 def _drifted(content: Content) -> str:
-    return f"drift of {content['version']} in {content['detector']}: {content['summary']}"
+    what = f"drift of {content['version']} in {content['detector']}{_since(content)}"
+    return f"{what}: {content['summary']}"
+
+
+def _alerted(content: Content) -> str:
+    fields = ", ".join(content["blamed"])
+    return f"alert on {content['detector']} of {fields}{_since(content)}: {content['summary']}"
+
+
+def _since(content: Content) -> str:
+    return f" since {content['since'][:10]}" if content.get("since") else ""
 
 
 FACTS: dict[str, Callable[[Content], str]] = {
@@ -62,4 +72,8 @@ SUBJECTS: dict[str, Callable[[Content], str]] = {
     "registry.recorded": _recorded,
     "training.decided": _decided,
     "drift.detected": _drifted,
+    "alert.raised": _alerted,
+    "alert.resolved": lambda content: (
+        f"alert on {content['detector']} is over: {content['summary']}"
+    ),
 }

@@ -17,7 +17,14 @@ from examples.demo.ground import Ground
 from examples.demo.ledger import Ledger
 
 DATA = ("events", "labels", "predictions", "outcomes", "events.quarantined")
-CONTROL = ("training.decided.v1", "drift.detected.v1", "registry.recorded.v1", "model.trained.v1")
+CONTROL = (
+    "training.decided.v1",
+    "drift.detected.v1",
+    "alert.raised.v1",
+    "alert.resolved.v1",
+    "registry.recorded.v1",
+    "model.trained.v1",
+)
 
 
 @dataclass(slots=True)
@@ -100,6 +107,8 @@ class Books:
             counted[f"training {event['decision']}: {event['trigger']}"] += 1
         for event in self.contents("drift.detected"):
             counted[f"drift detected: {event['detector']}"] += 1
+        for event in self.contents("alert.raised"):
+            counted[f"alert raised: {event['detector']}"] += 1
         for event in self.contents("registry.recorded"):
             counted[_registry_decision(event["fact"])] += 1
         return dict(sorted(counted.items()))

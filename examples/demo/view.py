@@ -16,7 +16,13 @@ from examples.demo.reading import Books
 
 WEEKS = 8
 DECISIONS = 8
-TOLD = ("drift.detected", "training.decided", "registry.recorded")
+TOLD = (
+    "drift.detected",
+    "alert.raised",
+    "alert.resolved",
+    "training.decided",
+    "registry.recorded",
+)
 BARS = 28
 
 

@@ -129,11 +129,18 @@ def test_decisions_in_words():
     assert words == "training suppressed: cooldown (trigger drift)"
     words = told("drift.detected", detector="loss", version="0.1.0", summary="loss rose")
     assert words == "drift of 0.1.0 in loss: loss rose"
+    about = {"since": "2013-06-13T00:00:00Z", "summary": "nulls"}
+    words = told("drift.detected", detector="loss", version="0.1.0", **about)
+    assert words == "drift of 0.1.0 in loss since 2013-06-13: nulls"
+    words = told("alert.raised", detector="quality", blamed=["temp", "wind"], **about)
+    assert words == "alert on quality of temp, wind since 2013-06-13: nulls"
+    words = told("alert.resolved", detector="quality", summary="as before")
+    assert words == "alert on quality is over: as before"
 
 
 def test_a_fact_of_a_newer_platform_still_has_a_name():
     assert told("registry.recorded", **recorded("c", kind="archived")) == "archived: why"
-    assert told("alert.raised") == "alert.raised"
+    assert told("budget.spent") == "budget.spent"
 
 
 def test_models_are_folded_from_the_log():
