@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.base import Window
 from contracts.declaration import Declaration
@@ -168,6 +169,89 @@ class Launcher(Protocol):
 
         Raises:
             RunFailed: it ended without a model.
+
+        """
+        ...
+
+
+class Policy(BaseModel):
+    """When to train: by the declaration's own rules or by another, with fields of it replaced.
+
+    Attributes:
+        trigger: what asks for a run once there is a first model. declared: drift, age and volume,
+            as the declaration says. schedule: every `max_age`. psi: a window in which any
+            feature's population stability index is above `psi`. never: nothing.
+        psi: that threshold, nats.
+        drift, retraining: fields of the declaration to replace.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=60)
+    trigger: Literal["declared", "schedule", "psi", "never"] = "declared"
+    psi: float = Field(0.2, gt=0, allow_inf_nan=False)
+    drift: dict[str, Any] = Field(default_factory=dict)
+    retraining: dict[str, Any] = Field(default_factory=dict)
+
+    def applied(self, declaration: Declaration) -> Declaration:
+        """Replace fields of a declaration.
+
+        Raises:
+            ValueError: a field that there is not, or a value that it cannot have.
+
+        """
+        document = declaration.model_dump(mode="json")
+        document["spec"]["drift"] |= self.drift
+        document["spec"]["retraining"] |= self.retraining
+        return Declaration.model_validate_json(json.dumps(document))
+
+
+POLICIES = (
+    Policy(name="never", trigger="never"),
+    Policy(name="schedule", trigger="schedule"),
+    Policy(name="PSI > 0.2", trigger="psi"),
+    Policy(name="ours"),
+)
+
+
+class Question(BaseModel):
+    """What a backtest is to answer.
+
+    Attributes:
+        uri: the model's table; its newest version is read.
+        start, end: event times to decide in, until before `end`; None: the first, the last. What
+            lies before `start` is known, and can be learned from.
+        policies: to compare.
+        run_time: event time that a run takes.
+        picture: its format, if one is wanted.
+
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    declaration: Declaration
+    uri: str
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    policies: tuple[Policy, ...] = Field(POLICIES, min_length=1, max_length=20)
+    run_time: timedelta = timedelta(minutes=10)
+    picture: Literal["svg", "png"] | None = None
+
+
+class Backtests(Protocol):
+    """Carries out backtests, one at a time."""
+
+    def busy(self) -> bool:
+        """Tell whether one goes on."""
+        ...
+
+    def lines(self, question: Question) -> AsyncIterator[bytes]:
+        """Carry one out; closing the iterator ends it.
+
+        Yields:
+            JSON lines: {"done": share, "said": text}, at the end {"result": ...} or
+            {"error": text}.
 
         """
         ...

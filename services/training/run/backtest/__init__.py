@@ -1,0 +1,1 @@
+"""What other policies would have brought: the log replayed through the code that runs."""

@@ -1,0 +1,218 @@
+"""What monitor would have said about the windows of a champion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.training.run.backtest.candidates import Candidate
+from services.training.run.backtest.history import History, Span
+from shared.drift.verdicts import Contribution, State, Verdict
+from shared.drift.watch import Watch
+from shared.drift.windows import LEAST_ROWS, Counts, Inputs, Outcomes
+from shared.losses import losses
+
+DOUBTS = ("loss", "calibration", "slices")
+FAULTS = ("quality", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What would have been told.
+
+    Attributes:
+        at: when, microseconds.
+        window: that gave it.
+        since: change point.
+        kind: what it is for: a reason to retrain, a fault of the data, or to be known.
+        blamed: what has moved.
+
+    """
+
+    at: int
+    window: Span
+    detector: str
+    version: str
+    since: int
+    kind: Literal["retrain", "fault", "inform"]
+    evidence: float
+    level: float
+    blamed: tuple[str, ...]
+    contributions: tuple[Contribution, ...] = ()
+    summary: str = ""
+
+
+@dataclass
+class Alert:
+    """A time under a fault of the data; open while `until` is None."""
+
+    detector: str
+    since: int
+    blamed: tuple[str, ...]
+    summary: str
+    until: int | None = None
+
+
+@dataclass
+class Champion:
+    """A version that decides.
+
+    Attributes:
+        since: when it took over, microseconds.
+        learned: labels at hand when its run was decided.
+        watch: None for the prior.
+
+    """
+
+    version: str
+    candidate: Candidate
+    since: int
+    learned: int = 0
+    watch: Watch | None = None
+    states: dict[str, State] = field(default_factory=dict)
+    blamed: dict[str, set[str]] = field(default_factory=dict)
+    waiting: Inputs | None = None
+
+    def inputs(self, history: History, start: int, end: int) -> Inputs | None:
+        """Count a window at the head of the stream; None if this version saw nothing of it."""
+        part = history.between(max(start, self.since), end)
+        n, total = part.stop - part.start, history.between(start, end)
+        if self.watch is None or n <= 0:
+            return None
+        columns = [column[part] for column in history.columns.values()]
+        places = self.watch.inputs.places(columns, self.candidate.scores(history, part))
+        counts = self.watch.inputs.counts(places, np.zeros(n, dtype=np.intp), 1)[0]
+        return Inputs(start, end, n, 0, counts, total.stop - total.start)
+
+    def outcomes(self, history: History, start: int, end: int, at: int) -> Outcomes | None:
+        """Count a window of matured outcomes, with the labels that could be read at `at`."""
+        part = history.between(max(start, self.since), end)
+        n = part.stop - part.start
+        if self.watch is None or n <= 0:
+            return None
+        known = history.labelled[part] & (history.known[part] <= at)
+        scores, labels = self.candidate.scores(history, part)[known], history.labels[part][known]
+        cells, metric = self.watch.outcomes, history.rows.declaration.spec.metric or ""
+        places = cells.losses(losses(metric, scores, labels))
+        return Outcomes(
+            start,
+            end,
+            n,
+            int(known.sum()),
+            np.bincount(places, minlength=cells.loss_width),
+            _counted(cells.residuals(scores, labels), cells.residual_width),
+            {
+                (one.feature, one.value): np.bincount(
+                    places[history.slices[one.feature][part][known] == one.value],
+                    minlength=cells.loss_width,
+                )
+                for one in self.watch.baseline.slices
+            },
+        )
+
+    def observed(self, window: Inputs | Outcomes, at: int, alerts: list[Alert]) -> Iterator[Alarm]:
+        """Run the detectors over a window; alerts begin and end in `alerts`."""
+        assert self.watch is not None
+        reads = "inputs" if isinstance(window, Inputs) else "outcomes"
+        for name, detector in self.watch.detectors.items():
+            if detector.reads != reads:
+                continue
+            before = self.states.get(name) or detector.fresh()
+            self.states[name], verdict = detector.observe(before, window)
+            if verdict is not None and verdict.alarm:
+                yield from self._told(verdict, (window.start, window.end), at, alerts)
+            elif verdict is not None and verdict.normal and name in self.blamed:
+                del self.blamed[name]
+                _end(alerts, name, window.start)
+
+    def _told(
+        self, verdict: Verdict, window: Span, at: int, alerts: list[Alert]
+    ) -> Iterator[Alarm]:
+        """Tell an alarm; one that asks for nothing is told again only when it blames more."""
+        name, blamed = verdict.detector, verdict.listed
+        kind: Literal["retrain", "fault", "inform"] = "inform"
+        if name in FAULTS:
+            kind = "fault"
+            _begin(alerts, verdict)
+        elif name in DOUBTS and not _spoilt(alerts, verdict.since, verdict.until):
+            kind = "retrain"
+        known = self.blamed.setdefault(name, set())
+        if kind == "retrain" or not known or not known.issuperset(blamed):
+            known.update(blamed)
+            yield Alarm(
+                at=at,
+                window=window,
+                detector=name,
+                version=self.version,
+                since=verdict.since,
+                kind=kind,
+                evidence=verdict.evidence,
+                level=verdict.level,
+                blamed=blamed,
+                contributions=verdict.contributions,
+                summary=verdict.summary,
+            )
+
+    def unstable(self, window: Inputs, at: int, threshold: float) -> Iterator[Alarm]:
+        """Tell whether the population stability index of any feature is above a threshold.
+
+        Windows of too few rows are added to the next, as for the detectors.
+        """
+        assert self.watch is not None
+        before, self.waiting = self.waiting, None
+        if before is not None:
+            window = Inputs(
+                before.start, window.end, before.n + window.n, 0, before.counts + window.counts
+            )
+        if window.n < LEAST_ROWS:
+            self.waiting = window
+            return
+        shown = self.watch.shown(window)
+        moved = {
+            one.name: shown[one.name].psi
+            for one in self.watch.baseline.features
+            if shown[one.name].psi > threshold
+        }
+        if moved:
+            blamed = tuple(sorted(moved, key=lambda name: -moved[name]))
+            yield Alarm(
+                at=at,
+                window=(window.start, window.end),
+                detector="psi",
+                version=self.version,
+                since=window.start,
+                kind="retrain",
+                evidence=moved[blamed[0]],
+                level=threshold,
+                blamed=blamed,
+                summary=f"psi: {blamed[0]} {moved[blamed[0]]:.2f}, {len(blamed)} of them",
+            )
+
+
+def _begin(alerts: list[Alert], verdict: Verdict) -> None:
+    for alert in alerts:
+        if alert.detector == verdict.detector and alert.until is None:
+            alert.since = min(alert.since, verdict.since)
+            alert.blamed = tuple(sorted({*alert.blamed, *verdict.listed}))
+            return
+    alerts.append(Alert(verdict.detector, verdict.since, verdict.listed, verdict.summary))
+
+
+def _end(alerts: Sequence[Alert], detector: str, at: int) -> None:
+    for alert in alerts:
+        if alert.detector == detector and alert.until is None:
+            alert.until = at
+
+
+def _spoilt(alerts: Sequence[Alert], since: int, until: int) -> bool:
+    return any(
+        alert.since < until and (alert.until is None or alert.until > since) for alert in alerts
+    )
+
+
+def _counted(places: NDArray[np.intp], width: int) -> Counts:
+    return np.bincount(places[places >= 0].ravel(), minlength=width)
