@@ -45,19 +45,19 @@ def shown(watched: Watched, counts: Integers) -> Shown:
 
 def population_stability_index(reference: Integers, counts: Integers) -> float:
     """Compute sum (w - r) ln(w / r) of two histograms (k,), half a row more in each cell."""
-    r, w = _smoothed(reference), _smoothed(counts)
+    r, w = _shares(reference, counts)
     return float(np.sum((w - r) * np.log(w / r)))
 
 
 def jensen_shannon(reference: Integers, counts: Integers) -> float:
     """Compute the mean divergence of two histograms (k,) from their average."""
-    r, w = _smoothed(reference), _smoothed(counts)
+    r, w = _shares(reference, counts)
     middle = (r + w) / 2
     return float(np.sum(r * np.log(r / middle) + w * np.log(w / middle)) / 2)
 
 
-def _smoothed(counts: Integers) -> Floats:
-    """Turn counts into shares; cells that neither histogram uses cannot be told apart here."""
-    filled = counts + HALF
-    shares: Floats = filled / filled.sum()
-    return shares
+def _shares(reference: Integers, counts: Integers) -> tuple[Floats, Floats]:
+    """Turn counts into shares, without the cells that neither histogram uses."""
+    used = (reference > 0) | (counts > 0)
+    r, w = reference[used] + HALF, counts[used] + HALF
+    return r / max(r.sum(), HALF), w / max(w.sum(), HALF)

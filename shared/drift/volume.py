@@ -1,8 +1,9 @@
 """How many rows a window has, against the reference windows.
 
-Counts of events are far from Poisson, so the logarithm is compared with a heavy-tailed law: beyond
-a tolerance of c spreads around the median, Student's t with 4 degrees of freedom gives the tail
-probability p, and (1 - p + p ln p) / (p ln^2 p) the e-value, for either direction.
+Counts of events are far from Poisson, so the logarithm is compared with a heavy-tailed law. Up to
+c spreads around the median, and always up to half and to double, is tolerated; beyond that
+Student's t with 4 degrees of freedom gives the tail probability p, and
+(1 - p + p ln p) / (p ln^2 p) the e-value, for either direction.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from shared.drift.omnibus import log_e_of_tail
 from shared.drift.streams import Floats, Integers, Truths
 
 FREEDOM = 4
+DOUBLE = float(np.log(2.0))
 
 
 class VolumeTest:
@@ -23,7 +25,7 @@ class VolumeTest:
 
     Args:
         volume: of the reference windows.
-        factor: how many spreads are tolerated.
+        factor: how many spreads are tolerated, if that is more than half and double.
         place: of the rows in the window's counts.
 
     """
@@ -38,19 +40,22 @@ class VolumeTest:
 
     def log_e(self, vectors: Integers) -> Floats:
         """Compute (w, 2) log e-values."""
-        beyond = self._spreads(vectors) - self.factor
-        return log_e_of_tail(stdtr(FREEDOM, -beyond))
+        return log_e_of_tail(stdtr(FREEDOM, -self._beyond(vectors) / self.volume.spread))
 
     def moved(self, vectors: Integers) -> Floats:
         """Compute (w, 2) changes of the logarithm."""
-        return np.repeat(self._spreads(vectors)[:, :1] * self.volume.spread, 2, axis=1)
+        return np.repeat(self._distance(vectors)[:, None], 2, axis=1)
 
     def outside(self, vectors: Integers) -> Truths:
         """Tell (w, 2) which are beyond the tolerance."""
-        outside: Truths = self._spreads(vectors) > self.factor
+        outside: Truths = self._beyond(vectors) > 0
         return outside
 
-    def _spreads(self, vectors: Integers) -> Floats:
-        distance = np.log(np.maximum(vectors[:, self.place], 1)) - self.volume.centre
-        spreads: Floats = distance[:, None] * np.array([1.0, -1.0]) / self.volume.spread
-        return spreads
+    def _beyond(self, vectors: Integers) -> Floats:
+        tolerance = max(DOUBLE, self.factor * self.volume.spread)
+        beyond: Floats = self._distance(vectors)[:, None] * np.array([1.0, -1.0]) - tolerance
+        return beyond
+
+    def _distance(self, vectors: Integers) -> Floats:
+        distance: Floats = np.log(np.maximum(vectors[:, self.place], 1)) - self.volume.centre
+        return distance

@@ -7,15 +7,15 @@ from scipy.stats import t as student
 from shared.drift.baseline import Volume
 from shared.drift.volume import VolumeTest
 
-CENTRE, SPREAD = np.log(1000), 0.2
+CENTRE, SPREAD = np.log(1000), 0.4
 TEST = VolumeTest(Volume(CENTRE, SPREAD), 2.0, 0)
 
 
 def test_both_directions_beyond_a_tolerance():
-    rows = np.array([[1000], [1200], [100], [10_000], [0]])
+    rows = np.array([[1000], [2100], [30], [30_000], [0]])
     up, down = TEST.log_e(rows).T
-    assert up[3] > 3 > 0 > up[2]
-    assert down[2] > 3 > 0 > down[3]
+    assert up[3] > 2 > 0 > up[2]
+    assert down[2] > 2 > 0 > down[3]
     assert (TEST.log_e(rows[:2]) < 0).all()
     assert down[4] > down[2]
     assert TEST.outside(rows).tolist() == [
@@ -25,7 +25,13 @@ def test_both_directions_beyond_a_tolerance():
         [True, False],
         [False, True],
     ]
-    assert TEST.moved(rows)[2].tolist() == pytest.approx([np.log(0.1)] * 2)
+    assert TEST.moved(rows)[2].tolist() == pytest.approx([np.log(0.03)] * 2)
+
+
+def test_half_and_double_are_always_tolerated():
+    steady = VolumeTest(Volume(CENTRE, 0.05), 2.0, 0)
+    assert not steady.outside(np.array([[501], [1999]])).any()
+    assert steady.outside(np.array([[490], [2010]])).tolist() == [[False, True], [True, False]]
 
 
 def test_heavy_tails_at_the_tolerance_do_not_pay():

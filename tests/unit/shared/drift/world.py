@@ -110,7 +110,7 @@ def baseline(task="binary", n=20_000, promise=1000, seed=0) -> Baseline:
     return fit(reference(rows, task), promise=promise, seed=1)
 
 
-def window(watch: Watch, rows: Rows, index: int, labelled=None) -> dict:
+def window(watch: Watch, rows: Rows, index: int, labelled=None, slices=None) -> dict:
     """All three views of one window: inputs, outcomes, intake."""
     n = len(rows.labels)
     start, end = index * WINDOW, (index + 1) * WINDOW
@@ -118,13 +118,12 @@ def window(watch: Watch, rows: Rows, index: int, labelled=None) -> dict:
     places = watch.inputs.places(list(rows.features.values()), rows.scores)
     cells = watch.outcomes
     loss, residual = cells.losses(rows.losses), cells.residuals(rows.scores, rows.labels)
-    names = np.array(rows.features["place"])
-    slices = {
-        ("place", str(name)): grouped(loss[names == name], one[names == name], 1, cells.loss_width)[
-            0
-        ]
-        for name in np.unique(names)
-    }
+    by_slice = {}
+    for feature, values in (slices or {"place": rows.features["place"]}).items():
+        names = np.array(values)
+        for name in np.unique(names):
+            counts = np.bincount(loss[names == name], minlength=cells.loss_width)
+            by_slice[feature, str(name)] = counts
     outcomes = Outcomes(
         start,
         end,
@@ -132,7 +131,7 @@ def window(watch: Watch, rows: Rows, index: int, labelled=None) -> dict:
         n,
         grouped(loss, one, 1, cells.loss_width)[0],
         grouped(residual, one, 1, cells.residual_width)[0],
-        slices,
+        by_slice,
     )
     return {
         "inputs": Inputs(start, end, n, 0, watch.inputs.counts(places, one, 1)[0]),
