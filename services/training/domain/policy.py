@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.training.domain.episodes import passed
 from services.training.domain.situation import Rules, Situation, Trigger
 
 
@@ -22,9 +23,10 @@ def verdict(trigger: Trigger, situation: Situation, rules: Rules) -> Verdict:
     """Decide on a trigger: started, or suppressed by the first obstacle there is.
 
     Obstacles, in this order: the drift only informs, or was measured on a version that no longer
-    decides; a run is in progress, or has answered the drift; an open data-quality alert, unless
-    somebody asks for the run; too few matured labels, in all or since the change; too few that are
-    new; the cool-down, counted in event time from the start of the last run, whatever came of it.
+    decides; a run is in progress, or has answered the drift; the drift has passed; an open
+    data-quality alert, unless somebody asks for the run; too few matured labels, in all or since
+    the change; too few that are new; the cool-down, counted in event time from the start of the
+    last run, whatever came of it.
     """
     found = next(_obstacles(trigger, situation, rules), None)
     if found:
@@ -71,9 +73,17 @@ def asked_for(situation: Situation, rules: Rules) -> tuple[Trigger, Verdict] | N
 
 def change_point(situation: Situation, rules: Rules) -> datetime | None:
     """Tell after which time a run should also learn alone; None without labels enough."""
-    if situation.drift is None or situation.changed < rules.min_labels:
+    drift = situation.drift
+    if drift is None or passed(drift, situation.now, rules.cooldown) or _young(situation, rules):
         return None
-    return situation.drift.since
+    return drift.since
+
+
+def _young(situation: Situation, rules: Rules) -> bool:
+    """Tell whether too little is known of what came after the change."""
+    drift = situation.drift
+    lasted = timedelta(0) if drift is None else situation.now - drift.since
+    return situation.changed < rules.min_labels or lasted < rules.lasting
 
 
 def _enough(situation: Situation, rules: Rules) -> bool:
@@ -85,7 +95,7 @@ def _enough(situation: Situation, rules: Rules) -> bool:
 def _obstacles(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator[tuple[str, str]]:
     drift, last, by_itself = trigger.drift, situation.last, trigger.kind != "request"
     if drift and not drift.harmful:
-        yield "inform", f"inform only, {drift.detector} have moved but no label shows harm by it"
+        yield "inform", f"inform only, {drift.detector} drift: {drift.summary}"
     if drift and drift.version != situation.champion:
         words = f"drift was measured on version {drift.version} which is no longer the champion"
         yield "version", words
@@ -93,6 +103,8 @@ def _obstacles(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator
         yield "run", "a run is in progress"
     if drift and situation.drift is None:
         yield "answered", "a run has answered this drift already"
+    elif drift and situation.drift and passed(situation.drift, situation.now, rules.cooldown):
+        yield "passed", f"the drift has not been seen since {_moment(situation.drift.until)}"
     if by_itself and situation.alerts:
         alert, words = situation.alerts[0]
         more = f"; and {len(situation.alerts) - 1} more" if situation.alerts[1:] else ""
@@ -119,8 +131,16 @@ def _lacking(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator[t
         return
     speaking, words = situation.unseen, f"since the run of {situation.champion}"
     if trigger.drift and situation.drift:
-        speaking, words = situation.changed, f"since the change of {_moment(situation.drift.since)}"
-    if speaking < rules.min_labels:
+        speaking, since = situation.changed, situation.drift.since
+        words = f"since the change of {_moment(since)}"
+        if _young(situation, rules):
+            lasted, needed = _words(situation.now - since), _words(rules.lasting)
+            yield (
+                "young",
+                f"{speaking:,} matured labels in {lasted} {words}, "
+                f"{rules.min_labels:,} in {needed} needed",
+            )
+    elif speaking < rules.min_labels:
         yield "news", f"{speaking:,} matured labels {words}, {rules.min_labels:,} needed"
     if situation.last and situation.last.brought and 2 * situation.new_labels < speaking:
         then = speaking - situation.new_labels

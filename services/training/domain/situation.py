@@ -16,6 +16,7 @@ class Rules:
     Attributes:
         min_labels: labels that a run needs, and that must be new for it.
         volume: new labels that are a reason for a run; None: as many as the champion has seen.
+        lasting: how long a change must have lasted before a run learns from it.
 
     """
 
@@ -23,6 +24,7 @@ class Rules:
     cooldown: timedelta
     min_labels: int
     volume: int | None
+    lasting: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Drift:
         since: change point.
         until: end of the window that gave the alarm.
         harmful: labels show it; otherwise it only informs.
+        summary: what monitor says about it.
 
     """
 
@@ -42,6 +45,7 @@ class Drift:
     since: datetime
     until: datetime
     harmful: bool
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

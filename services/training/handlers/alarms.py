@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from contracts.alerts import AlertRaised, AlertResolved
 from contracts.performance import DriftDetected
 from services.training.domain.situation import Drift
@@ -30,27 +28,9 @@ class Alarms:
         """Take note of its end, which may be read before its beginning."""
         self._resolved[event.alert] = event
 
-    def waiting(
-        self, model: str, version: str, answered: datetime | None, heard: Drift | None
-    ) -> Drift | None:
-        """Find the harmful drift of a version with the earliest change point.
-
-        Args:
-            model: the model.
-            version: that decides; drift of another needs no answer any more.
-            answered: windows that ended until then have been answered by a run.
-            heard: an alarm that may not have been read back yet.
-
-        """
-        known = [drift_of(event) for event in self._drifts.values() if event.model == model]
-        found = [
-            drift
-            for drift in (*known, *filter(None, [heard]))
-            if drift.harmful
-            and drift.version == version
-            and (answered is None or drift.until > answered)
-        ]
-        return min(found, key=lambda drift: (drift.since, drift.until), default=None)
+    def drifts(self, model: str) -> list[Drift]:
+        """List all drift of a model."""
+        return [drift_of(event) for event in self._drifts.values() if event.model == model]
 
     def open(self, model: str, version: str) -> tuple[tuple[str, str], ...]:
         """List the alerts that are not resolved, as (id, words), oldest first.
@@ -83,6 +63,7 @@ def drift_of(event: DriftDetected) -> Drift:
         since=event.since,
         until=event.window.end,
         harmful=event.recommendation == "retrain",
+        summary=event.summary,
     )
 
 

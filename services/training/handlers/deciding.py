@@ -11,6 +11,7 @@ from contracts.base import NAMESPACE, Window
 from contracts.declaration import Declaration
 from contracts.performance import DriftDetected
 from contracts.training import TrainingDecided, TrainingRequested
+from services.training.domain.episodes import waiting
 from services.training.domain.policy import Verdict, asked_for, change_point, verdict
 from services.training.domain.situation import Drift, Rules, Situation, Trigger
 from services.training.domain.spans import Span, clipped, merged
@@ -21,6 +22,7 @@ from services.training.ports import Store
 from shared.errors import Rejected
 
 MOST_SPANS = 1000
+WINDOWS = 10
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -137,7 +139,9 @@ class Desk:
         async def labels(*spans: Span) -> int:
             return await self.store.labels_within(model, spans, unlabelled=unlabelled)
 
-        drift = self.alarms.waiting(model, champion.version, self.log.answered(model), heard)
+        drifts = [*self.alarms.drifts(model), *filter(None, [heard])]
+        cooldown = declaration.spec.retraining.cooldown
+        drift = waiting(drifts, champion.version, self.log.answered(model), cooldown)
         changed = 0
         if drift:
             changed = await labels((drift.since, after))
@@ -168,4 +172,5 @@ def _rules(declaration: Declaration) -> Rules:
         # With fewer the gate would have fewer pinned rows than it asks for.
         min_labels=max(rules.min_labels, SMALLEST_PARTS * gates.slice_rows),
         volume=rules.volume,
+        lasting=WINDOWS * declaration.spec.drift.window,
     )

@@ -44,12 +44,15 @@ def told(world):
     return [(event.trigger, event.reason) for event in decided(world)]
 
 
-def recent(days=1):
-    """Drift whose change point lies some days back."""
+def span(since, until):
+    """Drift with its change point and the end of its window, in days."""
     return {
-        "since": START + (20 - days) * DAY,
-        "window": {"start": START + 18 * DAY, "end": START + 19 * DAY},
+        "since": START + since * DAY,
+        "window": {"start": START + (until - 1) * DAY, "end": START + until * DAY},
     }
+
+
+LASTING = span(8, 19)
 
 
 def request(world, number=1):
@@ -61,13 +64,13 @@ def request(world, number=1):
 
 @pytest.mark.parametrize("detector", ["loss", "calibration", "slices"])
 async def test_drift_that_labels_show_starts_a_run_on_what_came_after(world, detector):
-    drift = world.drift("0.0.1", detector=detector, **recent(days=10))
+    drift = world.drift("0.0.1", detector=detector, **LASTING)
     await world.settle()
     (started,) = decided(world)
     assert started.decision == "started"
     assert started.reason == (
-        f"started: {detector} drift of version 0.0.1 since 2013-01-11; "
-        "200 matured labels since then, 400 in all"
+        f"started: {detector} drift of version 0.0.1 since 2013-01-09; "
+        "240 matured labels since then, 400 in all"
     )
     assert started.since == drift.since
     (job,) = world.launcher.jobs
@@ -76,44 +79,59 @@ async def test_drift_that_labels_show_starts_a_run_on_what_came_after(world, det
 
 @pytest.mark.parametrize("detector", ["inputs", "impact"])
 async def test_drift_of_inputs_is_answered_once_and_waits_for_nothing(world, detector):
-    world.drift("0.0.1", detector=detector, recommendation="inform", **recent(days=10))
+    world.drift("0.0.1", detector=detector, recommendation="inform", **LASTING)
     await world.settle()
     await world.kafka.redeliver(world.consumer)
     await world.hear(more(400, 300))
-    assert told(world) == [
-        ("drift", f"suppressed: inform only, {detector} have moved but no label shows harm by it")
-    ]
+    assert told(world) == [("drift", f"suppressed: inform only, {detector} drift: loss is up")]
     assert world.launcher.jobs == []
 
 
-async def test_drift_waits_for_labels_since_the_change_even_through_a_restart(world):
-    drift = world.drift("0.0.1", **recent(days=2))
+async def test_drift_waits_for_labels_and_windows_since_the_change_through_a_restart(world):
+    world.drift("0.0.1", "1", **span(18, 19))
     await world.settle()
     assert told(world) == [
         (
             "drift",
-            "suppressed: 40 matured labels since the change of 2013-01-19, 100 needed",
+            "suppressed: 40 matured labels in 1d since the change of 2013-01-19, 100 in 10d needed",
         )
     ]
     assert decided(world)[0].since is None
     world.restart()
-    await world.hear(more(400, 59))
-    assert len(decided(world)) == 1
-    await world.hear(more(459, 1))
-    _, started = decided(world)
+    await world.hear(more(400, 120))
+    again = world.drift("0.0.1", "2", **span(19, 25))
+    await world.hear(more(520, 40))
+    assert told(world)[1:] == [
+        (
+            "drift",
+            "suppressed: 200 matured labels in 9d since the change of 2013-01-19, "
+            "100 in 10d needed",
+        )
+    ]
+    world.restart()
+    await world.hear(more(560, 1))
+    started = decided(world)[-1]
     assert started.reason == (
         "started: loss drift of version 0.0.1 since 2013-01-19; "
-        "100 matured labels since then, 460 in all"
+        "201 matured labels since then, 561 in all"
     )
-    assert (started.cause, started.since) == (drift.event_id, drift.since)
-    assert world.launcher.jobs[0].since == drift.since
+    assert (started.cause, started.since) == (again.event_id, START + 18 * DAY)
+    assert world.launcher.jobs[0].since == started.since
+
+
+async def test_drift_that_passed_starts_nothing(world):
+    world.drift("0.0.1", **span(18, 19))
+    await world.settle()
+    await world.hear(more(400, 400))
+    assert len(decided(world)) == 1
+    assert world.launcher.jobs == []
 
 
 async def test_a_new_champion_clears_the_drift_that_waits(world):
-    world.drift("0.0.1", **recent(days=2))
+    world.drift("0.0.1", **span(12, 19))
     await world.settle()
     world.release("0.0.2", trained_at=START + 15 * DAY, revision=2)
-    await world.hear(more(400, 200))
+    await world.hear(more(400, 100))
     assert len(decided(world)) == 1
     assert world.launcher.jobs == []
 
@@ -121,41 +139,36 @@ async def test_a_new_champion_clears_the_drift_that_waits(world):
 async def test_drift_that_cooled_down_starts_by_itself(world):
     request(world)
     await world.settle()
-    world.drift(
-        "0.0.1",
-        since=START + 20 * DAY,
-        window={"start": START + 25 * DAY, "end": START + 26 * DAY},
-    )
+    world.drift("0.0.1", **span(14, 26))
     await world.hear(more(400, 139))
     assert told(world)[1:] == [("drift", "suppressed: cooldown, last run 6d ago, cool-down 7d")]
     await world.hear(more(539, 1))
-    assert told(world)[2][1].startswith("started: loss drift of version 0.0.1 since 2013-01-21")
+    assert told(world)[2][1].startswith("started: loss drift of version 0.0.1 since 2013-01-15")
 
 
 async def test_after_a_refused_candidate_drift_needs_twice_the_labels_of_its_change(world):
-    world.drift("0.0.1", "1", **recent(days=10))
-    await world.settle()
-    later = {"since": START + 10 * DAY, "window": {"start": START, "end": START + 28 * DAY}}
-    await world.hear(more(400, 160))
-    world.drift("0.0.1", "2", **later)
+    world.drift("0.0.1", "1", **LASTING)
+    await world.hear(more(400, 1))
+    assert world.launcher.jobs
+    await world.hear(more(401, 160))
+    world.drift("0.0.1", "2", **span(8, 28))
     await world.settle()
     assert told(world)[1] == (
         "drift",
-        "suppressed: the last candidate was not taken; 360 matured labels since the change of "
-        "2013-01-11, twice the 200 of then needed",
+        "suppressed: the last candidate was not taken; 401 matured labels since the change of "
+        "2013-01-09, twice the 241 of then needed",
     )
-    await world.hear(more(560, 39))
+    await world.hear(more(561, 80))
     assert len(decided(world)) == 2
-    await world.hear(more(599, 1))
-    assert told(world)[2][1].startswith(
-        "started: loss drift of version 0.0.1 since 2013-01-11; 400"
-    )
+    await world.hear(more(641, 1))
+    assert told(world)[2][1].startswith("started: loss drift")
+    assert "; 482 matured labels since then" in told(world)[2][1]
 
 
 async def test_drift_of_windows_that_a_run_has_seen_is_answered(world):
-    world.drift("0.0.1", "1", **recent(days=10))
+    world.drift("0.0.1", "1", **LASTING)
     await world.settle()
-    world.drift("0.0.1", "2", **recent(days=10))
+    world.drift("0.0.1", "2", **LASTING)
     await world.settle()
     assert told(world)[1] == ("drift", "suppressed: a run has answered this drift already")
 
@@ -168,7 +181,7 @@ BLOCKED = "suppressed: data quality, x is missing in 23 % of predictions, 9 % be
 @pytest.mark.parametrize("version", ["0.0.1", None])
 async def test_bad_data_block_drift_and_when_they_are_good_again_it_starts(world, version):
     alert = world.alert(START + 18 * DAY, version)
-    drift = world.drift("0.0.1", **recent(days=10))
+    drift = world.drift("0.0.1", **LASTING)
     await world.hear(more(400, 20))
     await world.hear(more(420, 20))
     assert told(world) == [("drift", BLOCKED)]
@@ -179,7 +192,7 @@ async def test_bad_data_block_drift_and_when_they_are_good_again_it_starts(world
     assert started.cause == drift.event_id
     assert started.labels == 441 - 40
     assert started.reason.startswith(
-        "started: loss drift of version 0.0.1 since 2013-01-11; 201 matured labels since then"
+        "started: loss drift of version 0.0.1 since 2013-01-09; 241 matured labels since then"
     )
     (span,) = started.excluded
     assert (span.start, span.end) == (START + 18 * DAY, START + 20 * DAY)
@@ -212,14 +225,14 @@ async def test_who_asks_overrules_an_open_alert_and_its_rows_are_learned_from(wo
 
 async def test_an_alert_on_an_earlier_version_blocks_nothing(world):
     world.alert(START + 18 * DAY, "0.0.0")
-    world.drift("0.0.1", **recent(days=10))
+    world.drift("0.0.1", **LASTING)
     await world.settle()
     assert decided(world)[0].decision == "started"
 
 
 async def test_the_fields_are_named_where_the_summary_does_not(world):
     world.alert(START + 18 * DAY, summary="fewer labels than usual", blamed=("x", "place"))
-    world.drift("0.0.1", **recent(days=10))
+    world.drift("0.0.1", **LASTING)
     await world.settle()
     assert told(world)[0][1] == "suppressed: data quality, x, place: fewer labels than usual"
 

@@ -204,10 +204,10 @@ async def test_the_loop_goes_on_while_a_run_does(world):
     world.launcher = Stuck()
     world.restart()
     world.release("0.0.1", trained_at=START + DAY)
-    world.append(outcomes("binary", 200))
+    world.append(outcomes("binary", 200, per_day=10))
     world.drift("0.0.1")
     await world.kafka.settle()
-    world.append(outcomes("binary", 100, first=200))
+    world.append(outcomes("binary", 100, first=200, per_day=10))
     await world.kafka.settle()
     await world.timer.once()
     assert (await world.store.summary(MODEL, unlabelled=False)).labels == 300

@@ -222,7 +222,7 @@ class World:
         """Tell of drift; by default of harm since the beginning."""
         usual = {
             "at": START + 30 * DAY,
-            "window": {"start": START, "end": START + DAY},
+            "window": {"start": START + 18 * DAY, "end": START + 19 * DAY},
             "detector": "loss",
             "evidence": 9.0,
             "level": 5.0,

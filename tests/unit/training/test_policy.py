@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ from services.training.domain.situation import Drift, LastRun, Rules, Situation,
 NOW = datetime(2013, 6, 30, 12, tzinfo=UTC)
 DAYS = timedelta(days=1)
 RULES = Rules(max_age=56 * DAYS, cooldown=7 * DAYS, min_labels=5000, volume=None)
+SETTLED = replace(RULES, lasting=8 * DAYS)
 COUNTED = Rules(max_age=56 * DAYS, cooldown=7 * DAYS, min_labels=5000, volume=4000)
 
 
@@ -99,9 +101,9 @@ CASES = {
         "suppressed: a run has answered this drift already",
     ),
     "inputs only inform": (
-        Trigger("drift", drift(detector="inputs", harmful=False)),
+        Trigger("drift", drift(detector="inputs", harmful=False, summary="x has moved")),
         {"alerts": SEATS},
-        "suppressed: inform only, inputs have moved but no label shows harm by it",
+        "suppressed: inform only, inputs drift: x has moved",
     ),
     "bad data block drift": (
         DRIFT,
@@ -122,8 +124,26 @@ CASES = {
     ),
     "too few labels since the change": (
         DRIFT,
-        drifted(1204),
-        "suppressed: 1,204 matured labels since the change of 2013-06-22 12:00, 5,000 needed",
+        drifted(1204, rules=SETTLED),
+        "suppressed: 1,204 matured labels in 8d since the change of 2013-06-22 12:00, "
+        "5,000 in 8d needed",
+    ),
+    "labels enough of too few days": (
+        DRIFT,
+        {"drift": drift(since=NOW - 7.9 * DAYS), "changed": 9000, "rules": SETTLED},
+        "suppressed: 9,000 matured labels in 7d since the change of 2013-06-22 14:24, "
+        "5,000 in 8d needed",
+    ),
+    "both are enough": (DRIFT, drifted(5000, rules=SETTLED), "started: loss drift"),
+    "a change that lasted a day and was seen no more": (
+        DRIFT,
+        {"drift": drift(since=NOW - 8.1 * DAYS, until=NOW - 7.1 * DAYS), "changed": 9000},
+        "suppressed: the drift has not been seen since 2013-06-23 09:36",
+    ),
+    "monitor would not have repeated it yet": (
+        DRIFT,
+        {"drift": drift(since=NOW - 8 * DAYS, until=NOW - 7 * DAYS), "changed": 9000},
+        "started: loss drift",
     ),
     "too few labels that the champion has not seen": (
         AGE,
@@ -229,6 +249,9 @@ def test_a_change_is_learned_from_alone_where_there_are_labels_enough():
     assert change_point(situation(), RULES) is None
     assert change_point(situation(**drifted(4999)), RULES) is None
     assert change_point(situation(**drifted(5000)), RULES) == drift().since
+    assert change_point(situation(**drifted(5000)), replace(RULES, lasting=9 * DAYS)) is None
+    gone = drift(since=NOW - 30 * DAYS, until=NOW - 16 * DAYS)
+    assert change_point(situation(drift=gone, changed=9000), RULES) is None
 
 
 class Stream:
