@@ -6,12 +6,14 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from contracts.alerts import ALERT_RAISED, ALERT_RESOLVED
 from contracts.data import OUTCOMES
 from contracts.performance import DRIFT_DETECTED
 from contracts.registry import MODEL_DECLARED, RELEASE_CHANGED
 from contracts.training import MODEL_TRAINED, TRAINING_DECIDED, TRAINING_REQUESTED
+from services.training.adapters.backtests import ChildBacktests
 from services.training.adapters.child import ChildLauncher
 from services.training.adapters.delta import DeltaStore
 from services.training.handlers.alarms import Alarms
@@ -20,6 +22,7 @@ from services.training.handlers.keeping import Decoders, go_on, keep_outcomes
 from services.training.handlers.knowledge import Models, RunLog
 from services.training.handlers.pulse import Pulse
 from services.training.handlers.running import Runs, launch
+from services.training.http import routes
 from services.training.settings import Settings
 from shared.kafka import Consumer, CrashLedger, Names, Producer, Table, Teller, Timer, Topics
 from shared.service import Part, application
@@ -40,11 +43,18 @@ CONTROL = (
 def build(settings: Settings | None = None, **doubles: Any) -> Starlette:
     """Make the application; nothing is connected before it starts."""
     telemetry = set_up("training")
-    return application(telemetry, parts(settings or Settings(), telemetry, **doubles))
+    return application(telemetry, *assembled(settings or Settings(), telemetry, **doubles))
 
 
 def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part]:
-    """Make the parts in the order in which they start.
+    """Make the parts alone, in the order in which they start."""
+    return assembled(settings, telemetry, **doubles)[0]
+
+
+def assembled(
+    settings: Settings, telemetry: Telemetry, **doubles: Any
+) -> tuple[list[Part], list[Route]]:
+    """Make the parts, and the routes over the same models and store.
 
     Args:
         settings: all knobs.
@@ -70,6 +80,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         artifacts=settings.state / "artifacts",
     )
     pulse = Pulse(store=store, desk=desk, models=models)
+    backtests = ChildBacktests(telemetry)
     crashes = CrashLedger(settings.state / "ledger", telemetry.service, settings.instance)
     consumer = Consumer(
         telemetry,
@@ -89,7 +100,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
     consumer.on_assigned(partial(go_on, names=names, store=store))
     consumer.on_assigned(partial(runs.assigned, names=names))
     table = partial(Table, telemetry, kafka=settings.kafka, names=names)
-    return [
+    connected: list[Part] = [
         Topics(settings.kafka, names, CONTROL, settings.replicas),
         producer,
         table(MODEL_DECLARED, models.declare),
@@ -102,6 +113,14 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         pulse,
         Timer(teller, pulse.beat, every_s=settings.flush_s),
         runs,
+        backtests,
         crashes,
         consumer,
     ]
+    return connected, routes(
+        declaration=models.declaration,
+        names=models.names,
+        uri=store.uri,
+        kept=store.version,
+        backtests=backtests,
+    )

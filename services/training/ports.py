@@ -239,6 +239,9 @@ class Question(BaseModel):
     picture: Literal["svg", "png"] | None = None
 
 
+BUSY = "a backtest goes on already; wait for its end, or end it"
+
+
 class Backtests(Protocol):
     """Carries out backtests, one at a time."""
 

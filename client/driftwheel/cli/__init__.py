@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from driftwheel.cli import apply, decisions, local, models, publish, quarantine, status, tail
+from driftwheel.cli import apply, decisions, drift, local, models, publish, quarantine, status, tail
 from driftwheel.cli.session import Commands, Connection
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ for module in (local, apply, publish, tail, status, decisions):
     module.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(drift.app, name="drift")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from contracts.declaration import Declaration
+from services.training.domain.episodes import waiting
 from services.training.domain.policy import Verdict, asked_for, change_point, verdict
 from services.training.domain.situation import Drift, LastRun, Rules, Situation, Trigger
 from services.training.domain.spans import merged
@@ -16,6 +17,8 @@ from services.training.run.backtest.history import History, Span
 from services.training.run.backtest.watching import Alarm, Alert, Champion
 from services.training.run.dataset import microseconds
 from services.training.run.evaluation import moment
+
+WINDOWS = 10
 
 
 @dataclass
@@ -78,7 +81,8 @@ class Desk:
         self.history, self.policy, self.run_time = history, policy, run_time
         rules, gates = declaration.spec.retraining, declaration.spec.gates
         least = max(rules.min_labels, SMALLEST_PARTS * gates.slice_rows)
-        self.rules = Rules(rules.max_age, rules.cooldown, least, rules.volume)
+        lasting = WINDOWS * declaration.spec.drift.window
+        self.rules = Rules(rules.max_age, rules.cooldown, least, rules.volume, lasting)
         self.runs: list[Run] = []
         self.suppressed: list[Suppressed] = []
         self.alerts: list[Alert] = []
@@ -99,6 +103,7 @@ class Desk:
             since=moment(alarm.since),
             until=moment(alarm.window[1]),
             harmful=alarm.kind == "retrain",
+            summary=alarm.summary,
         )
         self._drifts.append(drift)
         if drift.harmful:
@@ -181,17 +186,10 @@ class Desk:
         )
 
     def _waiting(self, version: str) -> Drift | None:
-        """Find the harmful drift of a version that no run has answered, the oldest change first."""
+        """Find the harmful drift of a version that no run has answered."""
         answering = [r.now for r in self.runs if r.pin.since is not None and r.result != "failed"]
         answered = moment(max(answering)) if answering else None
-        found = [
-            drift
-            for drift in self._drifts
-            if drift.harmful
-            and drift.version == version
-            and (answered is None or drift.until > answered)
-        ]
-        return min(found, key=lambda drift: (drift.since, drift.until), default=None)
+        return waiting(self._drifts, version, answered, self.rules.cooldown)
 
     def _labels(self, now: int, at: int, within: Span | None = None) -> int:
         """Count labels at hand, without those under a fault of the data that is over."""

@@ -147,7 +147,14 @@ def _take_over(replayed: Replayed, candidates: Candidates, run: Run) -> None:
         if alert.until is None:
             alert.until = run.ready
     replayed.champions.append(
-        Champion(run.version, candidate, run.ready, learned=run.labels, watch=watch)
+        Champion(
+            run.version,
+            candidate,
+            run.ready,
+            learned=run.labels,
+            watch=watch,
+            cooldown=replayed.declaration.spec.retraining.cooldown // MICROSECOND,
+        )
     )
 
 

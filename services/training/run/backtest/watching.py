@@ -58,6 +58,28 @@ class Alert:
 
 
 @dataclass
+class Told:
+    """What a detector has told since all was well.
+
+    Attributes:
+        asked: end of the window at which it last asked for a run, microseconds.
+
+    """
+
+    blamed: set[str] = field(default_factory=set)
+    asked: int | None = None
+
+    def adds(self, blamed: Sequence[str], *, asks: bool, until: int, cooldown: int) -> bool:
+        """Take note of an alarm; tell whether it blames more, or asks again after a cool-down."""
+        again = asks and (self.asked is None or until - self.asked >= cooldown)
+        if self.blamed and self.blamed.issuperset(blamed) and not again:
+            return False
+        self.blamed.update(blamed)
+        self.asked = until if asks else self.asked
+        return True
+
+
+@dataclass
 class Champion:
     """A version that decides.
 
@@ -65,6 +87,7 @@ class Champion:
         since: when it took over, microseconds.
         learned: labels at hand when its run was decided.
         watch: None for the prior.
+        cooldown: within which an alarm is not repeated, microseconds.
 
     """
 
@@ -73,8 +96,9 @@ class Champion:
     since: int
     learned: int = 0
     watch: Watch | None = None
+    cooldown: int = 0
     states: dict[str, State] = field(default_factory=dict)
-    blamed: dict[str, set[str]] = field(default_factory=dict)
+    told: dict[str, Told] = field(default_factory=dict)
     waiting: Inputs | None = None
 
     def inputs(self, history: History, start: int, end: int) -> Inputs | None:
@@ -125,14 +149,14 @@ class Champion:
             self.states[name], verdict = detector.observe(before, window)
             if verdict is not None and verdict.alarm:
                 yield from self._told(verdict, (window.start, window.end), at, alerts)
-            elif verdict is not None and verdict.normal and name in self.blamed:
-                del self.blamed[name]
+            elif verdict is not None and verdict.normal and name in self.told:
+                del self.told[name]
                 _end(alerts, name, window.start)
 
     def _told(
         self, verdict: Verdict, window: Span, at: int, alerts: list[Alert]
     ) -> Iterator[Alarm]:
-        """Tell an alarm; one that asks for nothing is told again only when it blames more."""
+        """Tell an alarm, unless it has nothing to add to what was told."""
         name, blamed = verdict.detector, verdict.listed
         kind: Literal["retrain", "fault", "inform"] = "inform"
         if name in FAULTS:
@@ -140,9 +164,8 @@ class Champion:
             _begin(alerts, verdict)
         elif name in DOUBTS and not _spoilt(alerts, verdict.since, verdict.until):
             kind = "retrain"
-        known = self.blamed.setdefault(name, set())
-        if kind == "retrain" or not known or not known.issuperset(blamed):
-            known.update(blamed)
+        asks, told = kind == "retrain", self.told.setdefault(name, Told())
+        if told.adds(blamed, asks=asks, until=verdict.until, cooldown=self.cooldown):
             yield Alarm(
                 at=at,
                 window=window,
