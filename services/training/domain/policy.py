@@ -126,28 +126,22 @@ def _lacking(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator[t
     candidate was not taken half of them must be new: each attempt at the same question then has
     twice the evidence of the one before. A declared volume is counted as it is declared.
     """
-    counted = trigger.kind == "volume" and rules.volume is not None
-    if counted and situation.new_labels >= (rules.volume or 0):
+    if trigger.kind == "volume" and rules.volume and situation.new_labels >= rules.volume:
         return
-    speaking, words = situation.unseen, f"since the run of {situation.champion}"
+    speaking, about = situation.unseen, f"since the run of {situation.champion}"
+    needed, young = f"{rules.min_labels:,} needed", speaking < rules.min_labels
     if trigger.drift and situation.drift:
         speaking, since = situation.changed, situation.drift.since
-        words = f"since the change of {_moment(since)}"
-        if _young(situation, rules):
-            lasted, needed = _words(situation.now - since), _words(rules.lasting)
-            yield (
-                "young",
-                f"{speaking:,} matured labels in {lasted} {words}, "
-                f"{rules.min_labels:,} in {needed} needed",
-            )
-    elif speaking < rules.min_labels:
-        yield "news", f"{speaking:,} matured labels {words}, {rules.min_labels:,} needed"
+        about = f"in {_words(situation.now - since)} since the change of {_moment(since)}"
+        needed = f"{rules.min_labels:,} in {_words(rules.lasting)} needed"
+        young = _young(situation, rules)
+    if young:
+        yield "young", f"{speaking:,} matured labels {about}, {needed}"
     if situation.last and situation.last.brought and 2 * situation.new_labels < speaking:
-        then = speaking - situation.new_labels
+        then = f"twice the {speaking - situation.new_labels:,} of then needed"
         yield (
             "again",
-            f"the last candidate was not taken; {speaking:,} matured labels {words}, "
-            f"twice the {then:,} of then needed",
+            f"the last candidate was not taken; {speaking:,} matured labels {about}, {then}",
         )
 
 

@@ -26,6 +26,7 @@ from shared.models import load
 Report = Callable[[Mapping[str, object]], None]
 
 TRIAL_ROWS = 50_000
+CHANGED_TRIAL_ROWS = 400_000
 SELECTION_ROWS = 20_000
 
 
@@ -90,7 +91,7 @@ def search(
     report: Report,
     since: int | None = None,
 ) -> Found:
-    """Try every recipe, pick the simplest within noise of the best, fit it again on more rows.
+    """Try every recipe, pick one, fit it again on more rows.
 
     The trials see evenly thinned rows where there are very many; the last fit sees them all. After
     a change, models that know what came before compete with models of what came after alone:
@@ -110,27 +111,23 @@ def search(
         "linear": LinearTrainer(),
         "lightgbm": BoostedTrainer(threads),
     }
+    # One stride for all recipes: what is thinned more learns less than it will in the last fit.
+    fit = fit.thinned(TRIAL_ROWS if since is None else CHANGED_TRIAL_ROWS)
     selection = selection.thinned(SELECTION_ROWS)
     tried = []
     for recipe in RECIPES:
-        past = recipe.past(fit, since).thinned(TRIAL_ROWS)
+        past = recipe.past(fit, since)
         attempt = _try(trainers[recipe.algorithm], recipe, past, selection) if len(past) else None
         if attempt is not None:
             report(attempt.trial.model_dump(include={"name", "rows", "loss"}))
             tried.append(attempt)
-    losses_of_all = [attempt.losses for attempt in tried]
-    choice = simplest_within_noise(losses_of_all, blocks_of(selection.times))
-    if since is not None:
-        # The few days since a change are all noise: the simplest would win by default.
-        choice = int(np.argmin([loss.mean() for loss in losses_of_all]))
-    picked = tried[choice]
-    recipe, rounds = picked.recipe, picked.rounds
-    report({"picked": recipe.name, "rounds": rounds})
-    past = recipe.past(learnable, since)
-    again = trainers[recipe.algorithm].fit(past, None, rounds)
+    picked = _picked(tried, selection, changed=since is not None)
+    report({"picked": picked.recipe.name, "rounds": picked.rounds})
+    past = picked.recipe.past(learnable, since)
+    again = trainers[picked.recipe.algorithm].fit(past, None, picked.rounds)
     assert again is not None
     trials = tuple(attempt.trial for attempt in tried)
-    return Found(recipe, rounds, again.files, trials, len(past))
+    return Found(picked.recipe, picked.rounds, again.files, trials, len(past))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +136,17 @@ class _Attempt:
     rounds: int | None
     losses: Vector
     trial: Trial
+
+
+def _picked(tried: list[_Attempt], selection: Rows, *, changed: bool) -> _Attempt:
+    """Pick the simplest within noise of the best, or after a change the best.
+
+    The few days since a change are all noise, and the simplest would win by default.
+    """
+    losses_of_all = [attempt.losses for attempt in tried]
+    if changed:
+        return tried[int(np.argmin([loss.mean() for loss in losses_of_all]))]
+    return tried[simplest_within_noise(losses_of_all, blocks_of(selection.times))]
 
 
 def _try(trainer: Trainer, recipe: Recipe, past: Rows, selection: Rows) -> _Attempt | None:

@@ -155,8 +155,8 @@ async def test_after_a_refused_candidate_drift_needs_twice_the_labels_of_its_cha
     await world.settle()
     assert told(world)[1] == (
         "drift",
-        "suppressed: the last candidate was not taken; 401 matured labels since the change of "
-        "2013-01-09, twice the 241 of then needed",
+        "suppressed: the last candidate was not taken; 401 matured labels in 20d since the change "
+        "of 2013-01-09, twice the 241 of then needed",
     )
     await world.hear(more(561, 80))
     assert len(decided(world)) == 2

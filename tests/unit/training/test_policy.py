@@ -165,8 +165,8 @@ CASES = {
     "once refused, drift needs twice the labels since the change": (
         DRIFT,
         drifted(8000, last=run(20, 16_001)),
-        "suppressed: the last candidate was not taken; 8,000 matured labels since the change of "
-        "2013-06-22 12:00, twice the 4,001 of then needed",
+        "suppressed: the last candidate was not taken; 8,000 matured labels in 8d since the change "
+        "of 2013-06-22 12:00, twice the 4,001 of then needed",
     ),
     "a change after the refused run is another question": (
         DRIFT,
