@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from contracts import registry
+from contracts.alerts import ALERT_RAISED, ALERT_RESOLVED
 from contracts.data import DATA_TOPICS, event_type, label_type, outcome_type, prediction_type
 from contracts.declaration import Declaration
 from contracts.performance import DRIFT_DETECTED
@@ -186,6 +187,6 @@ def test_every_fact_has_its_words_and_every_answer_is_a_fact():
 
 
 def test_decisions_are_read_from_topics_that_list_the_client():
-    cards = (REGISTRY_RECORDED, TRAINING_DECIDED, DRIFT_DETECTED)
+    cards = (REGISTRY_RECORDED, TRAINING_DECIDED, DRIFT_DETECTED, ALERT_RAISED, ALERT_RESOLVED)
     assert {f"{subject}.v1" for subject in SUBJECTS} == {card.name for card in cards}
     assert all("client" in card.consumers for card in (*cards, MODEL_DECLARED, RELEASE_CHANGED))

@@ -253,6 +253,8 @@ def start_of(time: Time, length: int) -> Time:
 
 def numbered(names: Sequence[Name]) -> tuple[NDArray[np.int64], list[Name]]:
     """Give names numbers by first appearance: (n,) numbers, and the different names."""
+    if len(names) and list(names).count(names[0]) == len(names):
+        return np.zeros(len(names), np.int64), [names[0]]
     numbers: dict[Name, int] = {}
     found = (numbers.setdefault(name, len(numbers)) for name in names)
     return np.fromiter(found, np.int64, len(names)), list(numbers)

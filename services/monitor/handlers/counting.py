@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
-import msgspec
-
-from contracts.base import Window
 from contracts.data import PREDICTIONS
-from contracts.performance import PredictionsCounted, VersionCounts
-from services.monitor.domain.heads import HeadCounts, Heads
+from services.monitor.domain.copies import REACH, Recent
+from services.monitor.domain.heads import Heads
 from services.monitor.domain.watermarks import NEVER, Heard, model_watermark
+from services.monitor.handlers import heads as messages
 from services.monitor.handlers.cells import predictions
-from services.monitor.handlers.payloads import Payloads, moment
+from services.monitor.handlers.payloads import Payloads
 from services.monitor.handlers.placing import Placing
-from services.monitor.handlers.reading import Integers, read
+from services.monitor.handlers.reading import Read, read
 from services.monitor.handlers.rebuilding import rebuilt
 from services.monitor.handlers.watching import Watches
 from services.monitor.ports import Counted, Head
 from shared.clock import Clock
 from shared.kafka import Batch, Position, Told
 from shared.kafka.message import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What counting one partition's records has led to, to be stored and then told."""
+
+    run: Run
+    rows: Read
+    recent: Recent
+    counted: Counted
+    told: Told
+
+    def note(self) -> None:
+        """Remember the ids: their predictions are counted."""
+        self.recent.note(self.rows.ids, self.rows.offsets.tolist(), self.run.end)
 
 
 class Counting:
@@ -48,38 +62,47 @@ class Counting:
         self.placing, self.watches = placing, watches
         self.store, self.log, self.catalog = placing.store, placing.log, placing.catalog
         self.clock, self.idle_s, self.group = clock, idle_s, placing.names.group(group)
+        self._recent: dict[Position, Recent] = {}
 
-    async def head(self, payloads: Payloads, run: Run, known: Head | None) -> Head:
-        """Take what is known of a partition, or start it anew where the store cannot follow."""
-        if known is not None and known.offset >= run.records[0].offset:
-            return known
-        beginning = (await self.log.bounds([run.position]))[run.position][0]
-        if known is not None and known.offset >= beginning:
-            return known
-        head = await rebuilt(payloads, run.position, self.log, self.group)
-        await self.store.place_head(payloads.model, run.position.partition, head)
-        return head
+    async def assigned(self, _: frozenset[Position]) -> dict[Position, int]:
+        """Forget what was read before: somebody else may have read on meanwhile."""
+        self._recent.clear()
+        return {}
 
-    async def over(self, payloads: Payloads, partition: int, heads: Heads, passed: int) -> Told:
-        """Tell the windows of a partition that end by `passed`, microseconds."""
-        done = heads.over(passed, payloads.window) if passed > NEVER // 2 else []
-        if not done:
-            return Told()
-        partitions = await self.log.partitions(self._position(payloads.model, partition).topic)
-        told = {start: counts.through for start, counts in done}
-        return Told(
-            events=[counted(payloads, partition, partitions, *window) for window in done],
-            after=[partial(self._tell, payloads, partition, told)],
-        )
+    async def part(
+        self, payloads: Payloads, run: Run, rows: Read, known: Head | None
+    ) -> Part | int:
+        """Count one partition's records on top of what is known of it.
 
-    async def advance(self, model: str, times: Mapping[int, Integers]) -> None:
+        Returns:
+            The offset from which the partition must be read first, where that is not this one.
+
+        """
+        head = await self._head(payloads, run, known)
+        if head.offset < run.records[0].offset:
+            return head.offset
+        recent = await self._before(run)
+        if isinstance(recent, int):
+            return recent
+        copies = recent.copies(rows.ids, rows.offsets.tolist())
+        fresh, heads = rows.since(head.offset, copies), messages.unpacked(head)
+        if fresh.rows:
+            seen = await predictions(payloads, fresh, self.watches)
+            heads.count(seen, payloads.window, payloads.lateness)
+        partition, end = run.position.partition, max(head.offset, run.end)
+        counted = Counted(partition, head.offset, end, messages.packed(heads))
+        told = await self._over(payloads, partition, heads, heads.newest - payloads.lateness)
+        return Part(run, rows, recent, counted, told)
+
+    async def advance(self, model: str, found: Mapping[int, Read]) -> None:
         """Raise the event times of partitions, and with them the model's watermark."""
         now = self.clock().timestamp()
         known, held = await self.store.heard(model)
+        latest = {partition: int(read.times.max()) for partition, read in found.items() if read}
         fresh = {
-            partition: Heard(int(heard.max()), now)
-            for partition, heard in times.items()
-            if len(heard) and (partition not in known or heard.max() > known[partition].time)
+            partition: Heard(time, now)
+            for partition, time in latest.items()
+            if partition not in known or time > known[partition].time
         }
         watermark = model_watermark(known | fresh, held=held, now=now, idle_s=self.idle_s)
         await self.store.advance(model, fresh, watermark)
@@ -104,6 +127,25 @@ class Counting:
                 told.add(await self._idle(payloads, partition, head, watermark))
         return told
 
+    async def _head(self, payloads: Payloads, run: Run, known: Head | None) -> Head:
+        """Take what is known of a partition, or start it anew where the store cannot follow."""
+        if known is not None and known.offset >= run.records[0].offset:
+            return known
+        if known is not None and known.offset >= await self._beginning(run.position):
+            return known
+        head = await rebuilt(payloads, run.position, self.log, self.group)
+        await self.store.place_head(payloads.model, run.position.partition, head)
+        return head
+
+    async def _before(self, run: Run) -> Recent | int:
+        """Find the ids before a run, or the offset from which they must be read first."""
+        first, recent = run.records[0].offset, self._recent.get(run.position)
+        if recent is not None and recent.end <= first:
+            return recent
+        since = max(await self._beginning(run.position), first - REACH)
+        recent = self._recent[run.position] = Recent(since)
+        return recent if since >= first else since
+
     async def _idle(
         self, payloads: Payloads, partition: int, head: Head | None, watermark: int
     ) -> Told:
@@ -112,20 +154,35 @@ class Counting:
         if end > (head.offset if head else beginning):
             return Told()  # It is not at its end, and will tell by itself.
         if head is None:
-            head = Head(end, msgspec.msgpack.encode(Heads()))
+            head = Head(end, messages.packed(Heads()))
             await self.store.place_head(payloads.model, partition, head)
-        heads = unpacked(head)
-        return await self.over(payloads, partition, heads, watermark - payloads.lateness)
+        heads = messages.unpacked(head)
+        return await self._over(payloads, partition, heads, watermark - payloads.lateness)
+
+    async def _over(self, payloads: Payloads, partition: int, heads: Heads, passed: int) -> Told:
+        """Tell the windows of a partition that end by `passed`, microseconds."""
+        done = heads.over(passed, payloads.window) if passed > NEVER // 2 else []
+        if not done:
+            return Told()
+        partitions = await self.log.partitions(self._position(payloads.model, partition).topic)
+        told = {start: counts.through for start, counts in done}
+        return Told(
+            events=[messages.counted(payloads, partition, partitions, *one) for one in done],
+            after=[partial(self._tell, payloads, partition, told)],
+        )
 
     async def _tell(self, payloads: Payloads, partition: int, told: Mapping[int, int]) -> None:
         (head,) = await self.store.heads(payloads.model, [partition])
         if head is None:
             return
-        heads = unpacked(head)
+        heads = messages.unpacked(head)
         heads.tell(told, heads.newest - payloads.lateness, payloads.window)
         # Where another owner has counted on meanwhile, that one tells the windows again.
-        new = Counted(partition, head.offset, head.offset, msgspec.msgpack.encode(heads))
+        new = Counted(partition, head.offset, head.offset, messages.packed(heads))
         await self.store.count_heads(payloads.model, [new])
+
+    async def _beginning(self, position: Position) -> int:
+        return (await self.log.bounds([position]))[position][0]
 
     def _position(self, model: str, partition: int) -> Position:
         return Position(self.placing.names.data(PREDICTIONS, model), partition)
@@ -136,64 +193,22 @@ async def count_predictions(batch: Batch, *, counting: Counting) -> Told:
     payloads = counting.catalog.payloads(batch.model)
     if payloads is None:
         return Told(held=batch.starts())
-    told, told_by, counts = Told(), dict[int, Told](), list[Counted]()
+    told, parts = Told(), list[Part]()
     known = await counting.store.heads(batch.model, [run.position.partition for run in batch.runs])
     # What cannot be read is parked by the join; here it only has no time.
-    found = [read(run.records, payloads.heading) for run in batch.runs]
-    for run, rows, stored in zip(batch.runs, found, known, strict=True):
-        partition, first = run.position.partition, run.records[0].offset
-        head = await counting.head(payloads, run, stored)
-        if head.offset < first:
-            told.held[run.position] = head.offset
-            continue
-        heads = unpacked(head)
-        fresh = rows.since(head.offset)
-        if fresh.rows:
-            seen = await predictions(payloads, fresh, counting.watches)
-            heads.count(seen, payloads.window, payloads.lateness)
-        end, packed = max(head.offset, run.end), msgspec.msgpack.encode(heads)
-        counts.append(Counted(partition, head.offset, end, packed))
-        passed = heads.newest - payloads.lateness
-        told_by[partition] = await counting.over(payloads, partition, heads, passed)
-    done = await counting.store.count_heads(batch.model, counts)
-    for count, ours in zip(counts, done, strict=True):
+    found = {run.position.partition: read(run.records, payloads.heading) for run in batch.runs}
+    for run, head in zip(batch.runs, known, strict=True):
+        part = await counting.part(payloads, run, found[run.position.partition], head)
+        if isinstance(part, int):
+            told.held[run.position] = part
+        else:
+            parts.append(part)
+    done = await counting.store.count_heads(batch.model, [part.counted for part in parts])
+    for part, ours in zip(parts, done, strict=True):
         if ours:
-            told.add(told_by[count.partition])
-    starts = {at.partition: (at, offset) for at, offset in batch.starts().items()}
-    told.held |= dict(starts[c.partition] for c, ours in zip(counts, done, strict=True) if not ours)
-    times = {
-        run.position.partition: rows.times for run, rows in zip(batch.runs, found, strict=True)
-    }
-    await counting.advance(batch.model, times)
+            part.note()
+            told.add(part.told)
+        else:
+            told.held[part.run.position] = part.run.records[0].offset
+    await counting.advance(batch.model, found)
     return told
-
-
-def unpacked(head: Head) -> Heads:
-    """Read the store's windows at the head of a partition."""
-    return msgspec.msgpack.decode(head.windows, type=Heads)
-
-
-def counted(
-    payloads: Payloads, partition: int, partitions: int, start: int, counts: HeadCounts
-) -> PredictionsCounted:
-    """Write one partition's part of a window."""
-    end = start + payloads.window
-    return PredictionsCounted.caused_by(
-        f"window:{payloads.model}:{partition}:{moment(start).isoformat()}:{counts.through}",
-        model=payloads.model,
-        at=moment(end + payloads.lateness),
-        window=Window(start=moment(start), end=moment(end)),
-        partition=partition,
-        partitions=partitions,
-        through=counts.through,
-        versions=tuple(
-            VersionCounts(
-                version=version,
-                baseline=one.baseline,
-                n=one.n,
-                late=one.late,
-                counts=tuple(one.vector.tolist()),
-            )
-            for version, one in sorted(counts.versions.items())
-        ),
-    )

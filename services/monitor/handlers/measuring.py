@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-import numpy as np
 
 from contracts import Event
 from contracts.alerts import AlertRaised, AlertResolved
@@ -18,8 +17,8 @@ from contracts.performance import (
     WindowCounted,
 )
 from contracts.quality import QualityMeasured
-from services.monitor.domain.heads import Counts, HeadCounts
 from services.monitor.domain.ledger import IntakeCounts, Ledger
+from services.monitor.handlers import heads
 from services.monitor.handlers.catalog import Catalog
 from services.monitor.handlers.closing import heard
 from services.monitor.handlers.judging import Judging
@@ -114,7 +113,7 @@ async def measure_inputs(event: PredictionsCounted, *, measuring: Measuring) -> 
 
     def take(ledger: Ledger, judging: Judging) -> list[Event]:
         windows = ledger.inputs
-        windows.hear(*_span(event), event.partition, head_counts(event))
+        windows.hear(*_span(event), event.partition, heads.heard(event))
         complete = windows.complete(windows.passed_by(event.partitions))
         told = [told for window in complete for told in judging.inputs(window)]
         return told + _matured(ledger, judging, event.partitions)
@@ -157,15 +156,6 @@ async def measure_intake(event: QualityMeasured, *, measuring: Measuring) -> Tol
 
 def _span(event: Counted) -> tuple[int, int]:
     return microseconds(event.window.start), microseconds(event.window.end)
-
-
-def head_counts(event: PredictionsCounted) -> HeadCounts:
-    """Read one partition's part of a window at the head."""
-    versions = {
-        one.version: Counts(one.baseline, one.n, one.late, np.array(one.counts, "<i8").tobytes())
-        for one in event.versions
-    }
-    return HeadCounts(event.through, versions)
 
 
 def _written(event: Event) -> tuple[str, bytes]:

@@ -40,14 +40,26 @@ class Read:
     times: Integers
     parked: Sequence[Parked]
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def ids(self) -> list[str]:
+        """The n event ids."""
+        return [row.id for row in self.rows]
+
     def keys(self) -> bytes:
         """Name the n event ids in 16 bytes each."""
         return b"".join([xxh3_128_digest(row.id.encode()) for row in self.rows])
 
-    def since(self, offset: int) -> Read:
-        """Keep the rows from an offset on; what is parked is left out."""
+    def since(self, offset: int, without: Sequence[int]) -> Read:
+        """Keep the rows from an offset on, but for some places; what is parked is left out."""
         n = int(np.searchsorted(self.offsets, offset))
-        return Read(self.records[n:], self.rows[n:], self.offsets[n:], self.times[n:], [])
+        if not without:
+            return Read(self.records[n:], self.rows[n:], self.offsets[n:], self.times[n:], [])
+        kept = np.setdiff1d(np.arange(n, len(self.rows)), without)
+        records, rows = ([column[row] for row in kept] for column in (self.records, self.rows))
+        return Read(records, rows, self.offsets[kept], self.times[kept], [])
 
     def first(self, n: int, end: int) -> Read:
         """Keep the first n rows, and of what is parked the offsets below `end`."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from services.monitor.domain.heads import BEFORE_ALL, Heads
 from services.monitor.domain.tallies import start_of
+from services.monitor.handlers.heads import packed
 from services.monitor.handlers.payloads import TIMED, Payloads
 from services.monitor.handlers.reading import read
 from services.monitor.ports import Head, Log
@@ -31,7 +30,7 @@ async def rebuilt(payloads: Payloads, position: Position, log: Log, group: str) 
         start = max(beginning, min(commit, await log.offset_at(position, since)))
     if start > 0:
         heads.whole_from = heads.closed = await _first_whole(payloads, position, start, log)
-    return Head(start, msgspec.msgpack.encode(heads))
+    return Head(start, packed(heads))
 
 
 async def _first_whole(payloads: Payloads, position: Position, start: int, log: Log) -> int:

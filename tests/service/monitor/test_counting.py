@@ -8,8 +8,10 @@ import pytest
 
 from contracts.performance import PREDICTIONS_COUNTED
 from contracts.registry import RELEASE_CHANGED
+from services.monitor.domain import copies
 from services.monitor.domain.merging import Merging
-from services.monitor.handlers.measuring import head_counts
+from services.monitor.handlers import counting
+from services.monitor.handlers.heads import heard
 from services.monitor.handlers.payloads import microseconds
 from tests.service.monitor.baselines import DIGEST, OTHER, Shelf
 from tests.service.monitor.store import MemoryStore
@@ -26,7 +28,7 @@ def fill(world, days=3, per_day=40, start=0, version="0.1.0"):
             early = 5 if n % 13 == 12 and hours > 5 else 0
             carrier = ("UA", "VX", "B6")[n % 3]
             features = {"carrier": carrier, "plan": None if n % 7 == 0 else n}
-            world.predict(f"{day}-{n}", hours - early, version=version, features=features)
+            world.predict(f"{version}-{day}-{n}", hours - early, version=version, features=features)
 
 
 def watched(partitions=1, digest=DIGEST, **more):
@@ -52,7 +54,7 @@ def merged(events):
     merging = Merging()
     for event in latest.values():
         span = (microseconds(event.window.start), microseconds(event.window.end))
-        merging.hear(*span, event.partition, head_counts(event))
+        merging.hear(*span, event.partition, heard(event))
     last = max(merging.closed.values())
     return {
         window.start: {
@@ -183,6 +185,22 @@ def position(world, partition):
     return next(
         at for at in world.kafka.logs if ".predictions." in at.topic and at.partition == partition
     )
+
+
+@pytest.mark.parametrize("reach", [30, 5000])
+async def test_copies_count_once_wherever_reading_begins(expected, monkeypatch, reach):
+    monkeypatch.setattr(counting, "REACH", reach)
+    monkeypatch.setattr(copies, "REACH", reach)
+    world = watched(partitions=3)
+    head(world).max_records = 10
+    for day in range(5):
+        for _ in range(2):
+            fill(world, days=1, start=day)
+            await world.settle(6)
+            await world.restart(rewind=lambda offset: max(0, offset - 3))
+    assert merged(await told(world)) == expected
+    await world.kafka.redeliver(head(world))
+    assert merged(await told(world)) == expected
 
 
 async def test_a_lost_store_never_tells_a_window_counted_in_part(expected, monkeypatch):
