@@ -74,6 +74,10 @@ class LabelClock:
         self.watermark = max(self.watermark, time)
         self._asked = None
 
+    def curious(self, now: float) -> bool:
+        """Tell whether it helps to ask now, wall seconds, if every label there is has been read."""
+        return self._asked is None or now - self._asked[1] >= self.patience_s
+
     def quiet(self, watermark: int, now: float) -> None:
         """Note that every label there is has been read.
 

@@ -96,8 +96,8 @@ def placed(
         (n,) cells of losses, (n, k) cells of residuals, -1 for none; version -> how many there are.
 
     """
-    n, widths = len(versions), dict[str, Widths]()
-    of_losses, of_residuals = np.full(n, -1), np.full((n, max(1, scores[0].size)), -1)
+    n, k, widths = len(versions), scores.shape[1] if scores.ndim > 1 else 1, dict[str, Widths]()
+    of_losses, of_residuals = np.full(n, -1), np.full((n, k), -1)
     places, names = numbered(versions)
     for place, version in enumerate(names):
         own = watched[version]

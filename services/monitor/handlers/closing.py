@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -16,10 +17,26 @@ from services.monitor.handlers.placing import Placing
 from services.monitor.handlers.watching import Watches
 from services.monitor.ports import Counted, Due, Log, Store
 from shared.clock import Clock
-from shared.kafka import Told
+from shared.kafka import Position, Told
 from shared.telemetry import Telemetry
 
 SUSPICIOUS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A prediction that is not due yet.
+
+    Attributes:
+        model: whose it is.
+        offset: in its partition.
+        time: its event time, microseconds.
+
+    """
+
+    model: str
+    offset: int
+    time: int
 
 
 class Closing:
@@ -33,6 +50,10 @@ class Closing:
         clock: wall time, for idle partitions.
         idle_s: wall seconds after which a silent partition holds up no watermark.
         watches: know the cells of each version.
+
+    Attributes:
+        waiting: partition of predictions -> the one at which its cursor stands until it is due.
+        reached: model -> watermark that was found last; at most one sweep old.
 
     """
 
@@ -50,7 +71,8 @@ class Closing:
         self.telemetry, self.watches = telemetry, watches
         self.store, self.log, self.placing = store, log, placing
         self.clock, self.idle_s = clock, idle_s
-        self.waiting: dict[tuple[str, int], tuple[int, int]] = {}
+        self.waiting: dict[Position, Waiting] = {}
+        self.reached: dict[str, int] = {}
         self._closed: dict[tuple[str, int], int] = {}
         self._matched: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
 
@@ -58,7 +80,8 @@ class Closing:
         """Find how far event time has come, microseconds."""
         heard, held = await self.store.heard(model)
         now = self.clock().timestamp()
-        return model_watermark(heard, held=held, now=now, idle_s=self.idle_s)
+        self.reached[model] = model_watermark(heard, held=held, now=now, idle_s=self.idle_s)
+        return self.reached[model]
 
     async def passed(
         self, payloads: Payloads, partition: int, windows: Windows, passed: int
@@ -84,25 +107,24 @@ class Closing:
             if payloads is None or watermark == NEVER:
                 continue
             for partition in sorted(p for owned, p in self.placing.owned if owned == model):
-                passed = self._passed(payloads, partition, watermark)
+                cursor = self.waiting.get(self.placing.positions(model, partition)[0])
+                passed = watermark - payloads.span
+                if cursor is not None:
+                    # What follows the prediction that waits is at most so much older.
+                    passed = min(passed, cursor.time - payloads.lateness)
                 if passed >= self._closed.get((model, partition), NEVER) + payloads.window:
                     told.add(await self._idle(payloads, partition, passed))
         return told
 
-    def _passed(self, payloads: Payloads, partition: int, watermark: int) -> int:
-        """Find the event time that no further prediction of a partition is counted before."""
-        passed = watermark - payloads.span
-        if (payloads.model, partition) in self.waiting:
-            # What follows the prediction that waits is at most so much older.
-            _, time = self.waiting[payloads.model, partition]
-            passed = min(passed, time - payloads.lateness)
-        return passed
-
     async def _idle(self, payloads: Payloads, partition: int, passed: int) -> Told:
         predictions, _ = self.placing.positions(payloads.model, partition)
         beginning, end = (await self.log.bounds([predictions]))[predictions]
-        cursor, _ = self.waiting.get((payloads.model, partition), (end, passed))
-        nothing = Due(partition, cursor, b"", b"", passed)
+        (head,) = await self.store.heads(payloads.model, [partition])
+        if head is None:
+            return Told()  # The head group has yet to look at it.
+        # A broker that comes back may answer with an end of before.
+        cursor, end = self.waiting.get(predictions), max(end, head.offset)
+        nothing = Due(partition, cursor.offset if cursor else end, b"", b"", passed)
         (claim,) = await self.store.claim(payloads.model, [nothing])
         if claim is None and beginning < end:
             return Told()  # Its cursor has not come so far, and will tell by itself.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from services.monitor.domain.labels import packed_labels
 from services.monitor.domain.watermarks import LabelClock
-from services.monitor.handlers.closing import Closing
+from services.monitor.handlers.closing import Closing, Waiting
+from services.monitor.handlers.payloads import Payloads
 from services.monitor.handlers.placing import Placing
 from services.monitor.handlers.reading import Read, read, read_due
 from services.monitor.handlers.settling import Settling
@@ -39,47 +40,68 @@ class Join:
         self.catalog, self.store, self.log = placing.catalog, placing.store, placing.log
         self.patience_s = patience_s
         self.clocks: dict[tuple[str, int], LabelClock] = {}
-        self.ripe_at: dict[Position, tuple[str, int]] = {}
 
     async def assigned(self, positions: frozenset[Position]) -> dict[Position, int]:
         """Take over partitions; say where to read them from."""
         self.clocks.clear()
+        self.closing.waiting.clear()
         return await self.placing.assigned(positions)
 
     async def ripe(self, position: Position) -> bool:
-        """Tell whether the watermark has come far enough for a held partition to go on."""
-        if position not in self.ripe_at:
+        """Tell whether the watermarks have come far enough for a held partition to go on."""
+        cursor = self.closing.waiting.get(position)
+        payloads = self.catalog.payloads(cursor.model) if cursor else None
+        if cursor is None or payloads is None:
             return True
-        model, time = self.ripe_at[position]
-        return await self.closing.watermark(model) >= time
+        due, watermark = cursor.time + payloads.span, self.closing.reached[cursor.model]
+        if watermark < due:
+            return False
+        clock = self.clock(cursor.model, position.partition)
+        if clock.watermark < due and clock.curious(self.closing.clock().timestamp()):
+            # The handler finds out what to do where the store has lost the partition.
+            return not await self.follow_labels(cursor.model, position.partition, watermark)
+        return clock.watermark >= due
 
     async def replaced(self, model: str, partition: int) -> dict[Position, int]:
         """Go back to where the store can follow; it has lost something."""
         self.telemetry.log.warning("reading partition %d of %s again", partition, model)
         self.clocks.pop((model, partition), None)
+        self.closing.waiting.pop(self.placing.positions(model, partition)[0], None)
         return await self.placing.seeks(model, partition)
 
     def clock(self, model: str, partition: int) -> LabelClock:
         """Find the watermark of a partition's labels."""
         return self.clocks.setdefault((model, partition), LabelClock(self.patience_s))
 
-    async def ask_for_labels(
-        self, model: str, partition: int, watermark: int
-    ) -> dict[Position, int]:
+    async def follow_labels(self, model: str, partition: int, watermark: int) -> bool:
         """Let the labels' watermark follow the model's where no label is left to read.
 
         Returns:
-            Where to read again, if the store has lost the partition.
+            False where the store has lost the partition.
 
         """
         _, labels = self.placing.positions(model, partition)
         end = (await self.log.bounds([labels]))[labels][1]
         places = await self.store.places(model, partition)
-        if places is None:
-            return await self.replaced(model, partition)
-        if places.labels >= end:
+        if places is not None and places.labels >= end:
             self.clock(model, partition).quiet(watermark, self.closing.clock().timestamp())
-        return {}
+        return places is not None
+
+    async def stands(self, cursor: Cursor, payloads: Payloads, watermark: int) -> bool:
+        """Note where a cursor waits, and for what.
+
+        Returns:
+            False where the store has lost the partition.
+
+        """
+        position, time = cursor.run.position, cursor.waiting
+        if time is None:
+            self.closing.waiting.pop(position, None)
+            return True
+        self.closing.waiting[position] = Waiting(payloads.model, cursor.end, time)
+        if time + payloads.span > watermark:
+            return True
+        return await self.follow_labels(payloads.model, position.partition, watermark)
 
 
 async def keep_labels(batch: Batch, *, join: Join) -> Told:
@@ -127,13 +149,11 @@ async def publish_outcomes(batch: Batch, *, join: Join) -> Told:
         labelled = join.clock(batch.model, partition).watermark
         limit = min(watermark, labelled) - payloads.span
         cursor = Cursor(run, *read_due(run.records, payloads.prediction, limit))
+        if not await join.stands(cursor, payloads, watermark):
+            told.held |= await join.replaced(batch.model, partition)
+            continue
         told.parked += cursor.ready.parked
         told.held |= cursor.held
-        join.ripe_at.pop(run.position, None)
-        if cursor.waiting is not None:
-            join.ripe_at[run.position] = batch.model, cursor.waiting + payloads.span
-            if cursor.waiting + payloads.span <= watermark:
-                told.held |= await join.ask_for_labels(batch.model, partition, watermark)
         if cursor.end > cursor.first:
             cursors.append(cursor)
 

@@ -102,6 +102,21 @@ async def test_labels_before_their_prediction_and_copies(world):
     assert [o["status"] for o in world.outcomes()] == ["labelled"]
 
 
+async def test_a_batch_of_nothing_but_copies(world):
+    world.predict("a", 1)
+    world.tell("a", 2)
+    world.predict("z", 30)
+    world.tell("z", 31)
+    await world.settle(3)
+    world.predict("a", 1)
+    world.predict("zz", 31)
+    await world.settle(3)
+    world.predict("zzz", 99)
+    await world.settle(3)
+    assert [o["id"] for o in world.outcomes()] == ["a", "z", "zz"]
+    assert world.kafka.records(world.topic(PREDICTIONS) + ".dlq") == []
+
+
 async def test_of_revisions_the_newest_label_time_wins_then_the_later_record(world):
     world.predict("a", 1)
     world.predict("b", 1)
