@@ -25,7 +25,6 @@ from services.serving.settings import Settings
 from shared import events
 from shared.clock import Clock, wall_clock
 from shared.kafka import (
-    Consumer,
     CrashLedger,
     Names,
     Producer,
@@ -120,9 +119,11 @@ def assembled(
 def _stream(
     settings: Settings, telemetry: Telemetry, releases: Releases, publisher: Publisher
 ) -> list[Part]:
-    """Make what answers events from Kafka, where that is wanted."""
+    """Make what answers events from Kafka, where that is wanted; else it takes no memory."""
     if not settings.stream:
         return []
+    from shared.kafka import Consumer
+
     names = Names(settings.prefix)
     crashes = CrashLedger(settings.state / "ledger", telemetry.service, settings.instance)
     consumer = Consumer(

@@ -1,6 +1,7 @@
 """Delivery: at-least-once transport, effects idempotent by event id. The only way to Kafka."""
 
-from shared.kafka.consumer import Consumer
+from typing import TYPE_CHECKING, Any
+
 from shared.kafka.ledger import CrashLedger
 from shared.kafka.message import (
     Batch,
@@ -19,6 +20,9 @@ from shared.kafka.producer import Producer, Publisher
 from shared.kafka.table import Table
 from shared.kafka.telling import Teller, Timer
 from shared.kafka.topics import Topics
+
+if TYPE_CHECKING:
+    from shared.kafka.consumer import Consumer
 
 __all__ = [
     "Batch",
@@ -41,3 +45,12 @@ __all__ = [
     "Topics",
     "headers_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the consumer with the first one who wants it: FastStream is six megabytes."""
+    if name == "Consumer":
+        from shared.kafka.consumer import Consumer
+
+        return Consumer
+    raise AttributeError(name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from services.serving.domain.trees import Code, Forest, Walk, disagreement, parse
+from services.serving.domain.trees import Code, Forest, Trees, Walk, disagreement, parse
 from shared.columns import Matrix
 from shared.models import Boosted, Model, Scores
 from shared.telemetry import Telemetry
@@ -26,11 +26,10 @@ class InBlocks:
 
     algorithm = Boosted.algorithm
 
-    def __init__(self, model: Boosted) -> None:
-        self.model, self.forest = model, Forest.of(model.text)
+    def __init__(self, model: Boosted, trees: Trees) -> None:
+        self.model, self.forest = model, Forest(trees)
         self.columns, self.score_one = model.columns, model.score_one
-        self.trees, self.row_us = self.forest.trees, self.forest.row_us
-        self.own = self.forest.scores
+        self.row_us, self.own = self.forest.row_us, self.forest.scores
 
     def scores(self, matrix: Matrix) -> Scores:
         """Score as the library does, which is faster on a few rows."""
@@ -51,9 +50,8 @@ class RowByRow:
 
     algorithm = Boosted.algorithm
 
-    def __init__(self, model: Boosted, code: Callable[[], Code]) -> None:
-        self.trees = parse(model.text)
-        self.score_one = Walk(self.trees, code()).score
+    def __init__(self, model: Boosted, trees: Trees, code: Callable[[], Code]) -> None:
+        self.score_one = Walk(trees, code()).score
         self.columns, self.row_us = model.columns, model.row_us
         self.scores, self.score = model.scores, model.score
 
@@ -62,7 +60,7 @@ class RowByRow:
         return np.array([self.score_one(row) for row in matrix.tolist()])
 
 
-Way = Callable[[Boosted], InBlocks | RowByRow]
+Way = Callable[[Boosted, Trees], InBlocks | RowByRow]
 
 
 class Compiler:
@@ -82,12 +80,13 @@ class Compiler:
         if not isinstance(model, Boosted):
             return model
         try:
-            compiled = self.way(model)
+            trees = parse(model.text)
+            compiled = self.way(model, trees)
         except ValueError as error:
             self.telemetry.count("scorer_fallback", "refused")
             self.telemetry.log.warning("scored by LightGBM's library, slower: %s", error)
             return model
-        difference = disagreement(compiled.trees, compiled.own, model.scores, TRIED_ROWS)
+        difference = disagreement(trees, compiled.own, model.scores, TRIED_ROWS)
         if difference is None:
             return compiled
         self.telemetry.count("scorer_fallback", "disagrees")

@@ -58,23 +58,25 @@ class Inferred(msgspec.Struct, frozen=True):
 def records(group: Sequence[Inferred]) -> Records:
     """Write the predictions of requests that one author answered."""
     author, encode = group[0].author, ENCODER.encode
-    ids = [identity for inferred in group for identity in inferred.ids()]
-    raw = [identity.encode() for identity in ids]
-    own = [
-        (encode(inferred.time)[1:-1], inferred.entity.encode(), inferred.headers)
-        for inferred in group
-        for _ in inferred.rows
-    ]
-    times = [time for time, _, _ in own]
+    ids, spelled, times, keys, own = [], [], [], [], []
+    for inferred in group:
+        time, entity = encode(inferred.time)[1:-1], inferred.entity.encode()
+        for identity in inferred.ids():
+            raw = identity.encode()
+            ids.append(raw)
+            spelled.append(encode(identity)[1:-1])
+            times.append(time)
+            keys.append(entity or raw)
+            own.append(inferred.headers)
     values = author.writer.values(
-        [encode(identity)[1:-1] for identity in ids],
+        spelled,
         times,
         [author.features.json(row) for inferred in group for row in inferred.rows],
         np.asarray([score for inferred in group for score in inferred.scores]),
         [choice for inferred in group for choice in inferred.choices],
     )
-    keys = [entity or identity for (_, entity, _), identity in zip(own, raw, strict=True)]
-    headers = author.writer.headers(raw, times)
-    for written, (_, _, more) in zip(headers, own, strict=True):
-        written += more
+    headers = author.writer.headers(ids, times)
+    for written, more in zip(headers, own, strict=True):
+        if more:
+            written += more
     return keys, values, headers

@@ -17,16 +17,12 @@ MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?(?:/(ready|infer))?
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path asks; without a version, whichever decides."""
+    """What a path asks, and by which method; without a version, whichever decides."""
 
     what: What
+    method: Literal["GET", "POST"] = "GET"
     model: str = ""
     version: str | None = None
-
-    @property
-    def method(self) -> str:
-        """The one method that makes sense."""
-        return "POST" if self.what == "infer" else "GET"
 
 
 @lru_cache(maxsize=1024)
@@ -43,4 +39,5 @@ def target_of(path: str) -> Target:
     match = MODEL.fullmatch(path)
     if match is None:
         raise Unknown(f"there is nothing at {path[:200]!r}: see GET /v2")
-    return Target(ACTIONS[match[3]], match[1], match[2])
+    method: Literal["GET", "POST"] = "POST" if match[3] == "infer" else "GET"
+    return Target(ACTIONS[match[3]], method, match[1], match[2])

@@ -71,7 +71,11 @@ class Protocol:
             if scope["method"] != target.method:
                 answer = _error(405, f"use {target.method}", (b"allow", target.method.encode()))
             elif target.what == "infer":
-                answer = await self._infer(target, scope["headers"], await self._body(receive))
+                message = await receive()
+                body = message.get("body", b"")
+                if message.get("more_body") or len(body) > self.max_body:
+                    body = await self._whole(body, receive)
+                answer = await self._infer(target, scope["headers"], body)
             else:
                 answer = await self._told(target)
         except Exception as error:
@@ -128,12 +132,13 @@ class Protocol:
         await self.inference.ready(target.model, target.version)
         return _document({"name": target.model, "ready": True})
 
-    async def _body(self, receive: Receive) -> bytes:
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        while message.get("more_body") and len(body) <= self.max_body:
+    async def _whole(self, body: bytes, receive: Receive) -> bytes:
+        """Read the rest of a body."""
+        more = True
+        while more and len(body) <= self.max_body:
             message = await receive()
             body += message.get("body", b"")
+            more = message.get("more_body", False)
         if len(body) > self.max_body:
             raise TooLarge(f"the body has more than {self.max_body:,} bytes")
         return body

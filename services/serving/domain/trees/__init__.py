@@ -9,6 +9,6 @@ looks whether the library answers the same.
 from services.serving.domain.trees.forest import Forest
 from services.serving.domain.trees.parity import adversarial_rows, disagreement
 from services.serving.domain.trees.single import Code, Walk
-from services.serving.domain.trees.text import parse
+from services.serving.domain.trees.text import Trees, parse
 
-__all__ = ["Code", "Forest", "Walk", "adversarial_rows", "disagreement", "parse"]
+__all__ = ["Code", "Forest", "Trees", "Walk", "adversarial_rows", "disagreement", "parse"]

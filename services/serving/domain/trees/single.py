@@ -34,7 +34,7 @@ class Block(NamedTuple):
     """A model as the walk reads it; in memory, places of the parts stand before them.
 
     Attributes:
-        counts: numbers, categories, levels, trees, classes.
+        counts: numbers, categories, trees, classes.
         row: (features,) to be scored.
         sums: (classes,) of leaves, to be written.
         limits: what is zero, from and to; below every category; nothing.
@@ -45,11 +45,10 @@ class Block(NamedTuple):
         columns: (numbers + 1,) its first code.
         lowest: (columns,) rank that is code 0.
         categories: (categories, 5) feature, size, first code, number of codes, place in `sides`.
-        active: (levels,) trees that are at least so deep.
         nodes: code, rank and step to the left child.
-        roots: (trees,) deepest tree first.
+        roots: (trees,) where each tree begins.
         states: (trees,) where the row is.
-        order: (trees,) place among `roots` of each tree.
+        live: (trees,) those in which it is at no leaf yet.
         zeros: (columns,) the code of zero.
         missing: (columns,) the code of NaN.
         codes: what the tests compare.
@@ -68,11 +67,10 @@ class Block(NamedTuple):
     columns: Words
     lowest: Words
     categories: Words
-    active: Words
     nodes: Words
     roots: Words
     states: Words
-    order: Words
+    live: Words
     zeros: Bytes
     missing: Bytes
     codes: Bytes
@@ -104,7 +102,7 @@ class Walk:
     """
 
     def __init__(self, trees: Trees, code: Code) -> None:
-        self.trees, block = trees, _block(trees)
+        block = _block(trees)
         memory, places = block.memory(), block.places()
         self._block, self._at = memory.data, memory.ctypes.data
         self._row, self._row_at = struct.Struct(f"{trees.features}d"), 8 * int(places[1])
@@ -172,15 +170,11 @@ def _block(trees: Trees) -> Block:
     size = len(columns) + len(categorical)
     if size > MOST_CODES:
         raise ValueError(f"{size} columns of thresholds and categories, at most {MOST_CODES}")
-    depths, words, leaves = _laid_out(trees.trees, codes | ranks << RANK_SHIFT)
-    deepest = np.argsort(-depths, kind="stable")
+    words, leaves = _laid_out(trees.trees, codes | ranks << RANK_SHIFT)
     roots = np.cumsum([0, *(2 * len(tree.leaves) - 1 for tree in trees.trees[:-1])])
-    levels = np.arange(depths.max(initial=0))
+    counts = [len(numbers.features), len(categories), len(roots), trees.classes]
     return Block(
-        counts=np.array(
-            [len(numbers.features), len(categories), len(levels), len(depths), trees.classes],
-            dtype=np.uint64,
-        ),
+        counts=np.array(counts, dtype=np.uint64),
         row=np.zeros(trees.features),
         sums=np.zeros(trees.classes),
         limits=np.array([-ZERO, ZERO, -1.0, 0.0]),
@@ -191,11 +185,10 @@ def _block(trees: Trees) -> Block:
         columns=_words(numbers.columns),
         lowest=_words(numbers.lowest),
         categories=_words(categories),
-        active=_words((depths[:, None] > levels).sum(axis=0)),
         nodes=words,
-        roots=_words(roots[deepest]),
-        states=np.zeros(len(depths), dtype=np.uint32),
-        order=_words(np.argsort(deepest)),
+        roots=_words(roots),
+        states=_words(roots),
+        live=_words(roots),
         zeros=numbers.zeros,
         missing=numbers.missing,
         codes=np.zeros(size, dtype=np.uint8),
@@ -230,18 +223,13 @@ def _categories(nodes: Nodes, first: int) -> tuple[Indexes, Bytes, Indexes]:
     return np.array(rows, dtype=np.int64).reshape(-1, 5), np.concatenate(sides), code
 
 
-def _laid_out(trees: Sequence[Tree], tests: Indexes) -> tuple[Indexes, Words, Floats]:
-    """Lay the nodes of all trees out, level by level.
-
-    Returns:
-        (trees,) depths; (nodes,) words and leaves' values.
-
-    """
-    depths, words, leaves = [], [], []
+def _laid_out(trees: Sequence[Tree], tests: Indexes) -> tuple[Words, Floats]:
+    """Lay the nodes of all trees out, level by level: (nodes,) words and leaves' values."""
+    words, leaves = [], []
     first = np.cumsum([0, *(len(tree.features) for tree in trees)]).tolist()
     for tree, (start, end) in zip(trees, pairwise(first), strict=True):
         own, lefts, rights = tests[start:end].tolist(), tree.lefts.tolist(), tree.rights.tolist()
-        found, level, depth = [0 if own else ~0], [0], 0
+        found = [0 if own else ~0]
         for place, node in enumerate(found):  # it grows: siblings come one after the other
             if node < 0:
                 words.append(FULL << RANK_SHIFT)
@@ -250,7 +238,4 @@ def _laid_out(trees: Sequence[Tree], tests: Indexes) -> tuple[Indexes, Words, Fl
             words.append(own[node] | len(found) - place << STEP_SHIFT)
             leaves.append(0.0)
             found += [lefts[node], rights[node]]
-            level += [level[place] + 1] * 2
-            depth = level[place] + 1
-        depths.append(depth)
-    return np.array(depths), _words(words), np.array(leaves)
+    return _words(words), np.array(leaves)

@@ -22,7 +22,7 @@ CODE_BITS, RANK_BITS, RANK, STEP = U(MOST_CODES - 1), U(FULL), U(RANK_SHIFT), U(
 ANYWHERE = 1 << 40
 
 COUNTS, ROW, SUMS, LIMITS, LADDERS, LEAVES, FEATURES, STARTS, COLUMNS, LOWEST = range(10)
-CATEGORIES, ACTIVE, NODES, ROOTS, STATES, ORDER, ZEROS, MISSING, CODES, SIDES = range(10, 20)
+CATEGORIES, NODES, ROOTS, STATES, LIVE, ZEROS, MISSING, CODES, SIDES = range(10, 19)
 
 
 @njit(inline="always")
@@ -63,24 +63,32 @@ def encode(at: Any, f: Any, w: Any, b: Any) -> None:
 @njit(inline="always")
 def descend(at: Any, f: Any, w: Any, b: Any) -> None:
     """Go down all trees together, a level at a time; then add their leaves up in order."""
-    trees, classes = at[at[COUNTS] + U(3)], at[at[COUNTS] + U(4)]
-    states, nodes, codes, leaves = at[STATES], at[NODES], at[CODES], at[LEAVES]
+    trees, classes = at[at[COUNTS] + U(2)], at[at[COUNTS] + U(3)]
+    states, live, nodes = at[STATES], at[LIVE], at[NODES]
+    codes, leaves, sums = at[CODES], at[LEAVES], at[SUMS]
     for tree in range(trees):
-        w[states + tree] = w[at[ROOTS] + tree]
-    for level in range(at[at[COUNTS] + U(2)]):
-        for tree in range(w[at[ACTIVE] + level]):
+        w[states + tree], w[live + tree] = w[at[ROOTS] + tree], tree
+    left = trees
+    while left:
+        kept = U(0)
+        for one in range(left):
+            tree = w[live + one]
             place = w[states + tree]
             node = w[nodes + place]
+            step = node >> STEP
             right = b[codes + (node & CODE_BITS)] > (node >> RANK & RANK_BITS)
-            w[states + tree] = place + (node >> STEP) + U(right)
-    sums, order, label = at[SUMS], at[ORDER], U(0)
-    for own in range(classes):
-        f[sums + own] = f[at[LIMITS] + U(3)]  # a constant would be a call of memset
+            w[states + tree] = place + step + U(right)
+            w[live + kept] = tree
+            kept += U(step != U(0))  # a branch would be guessed wrong once per tree
+        left = kept
+    for label in range(classes):
+        f[sums + label] = f[at[LIMITS] + U(3)]  # a constant would be a call of memset
+    own = U(0)
     for tree in range(trees):
-        f[sums + label] += f[leaves + w[states + w[order + tree]]]
-        label += ONE
-        if label == classes:
-            label = U(0)
+        f[sums + own] += f[leaves + w[states + tree]]
+        own += ONE
+        if own == classes:
+            own = U(0)
 
 
 def walk(block: Any, floats: Any, words: Any, small: Any) -> None:
