@@ -122,9 +122,9 @@ def _lacking(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator[t
     """Find that a candidate could show no more than the gate has seen already.
 
     The labels that speak about the question are those that the champion's run did not have; for
-    drift those since the change. There must be `min_labels` of them, and after a run whose
-    candidate was not taken half of them must be new: each attempt at the same question then has
-    twice the evidence of the one before. A declared volume is counted as it is declared.
+    drift those since the change. There must be `min_labels` of them, and after a run that asked the
+    same and whose candidate was not taken, half of them must be new: each attempt has twice the
+    evidence of the one before. A declared volume is counted as it is declared.
     """
     if trigger.kind == "volume" and rules.volume and situation.new_labels >= rules.volume:
         return
@@ -137,12 +137,28 @@ def _lacking(trigger: Trigger, situation: Situation, rules: Rules) -> Iterator[t
         young = _young(situation, rules)
     if young:
         yield "young", f"{speaking:,} matured labels {about}, {needed}"
-    if situation.last and situation.last.brought and 2 * situation.new_labels < speaking:
-        then = f"twice the {speaking - situation.new_labels:,} of then needed"
+    then = speaking - _untried(trigger, situation, rules)
+    if 2 * then > speaking:
         yield (
             "again",
-            f"the last candidate was not taken; {speaking:,} matured labels {about}, {then}",
+            f"the last candidate was not taken; {speaking:,} matured labels {about}, "
+            f"twice the {then:,} of then needed",
         )
+
+
+def _untried(trigger: Trigger, situation: Situation, rules: Rules) -> int:
+    """Count labels that were in no run that has asked the same question in vain.
+
+    Age is asked about again after another `max_age`, whatever came since: it is the backstop.
+    """
+    last = situation.last
+    if last is None or not last.brought:
+        return situation.labels
+    if trigger.kind == "age" and situation.now - last.at > rules.max_age:
+        return situation.labels
+    if trigger.drift or situation.tried is None:
+        return situation.new_labels
+    return max(0, situation.labels - situation.tried)
 
 
 def _cause(trigger: Trigger, situation: Situation, rules: Rules) -> str:

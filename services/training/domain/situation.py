@@ -85,6 +85,8 @@ class Situation:
         trained_at: event time of the last row the champion has seen; None: it is the prior.
         learned: labels at hand when the champion's run was decided; None: no run of ours.
         last: the last run; None: there was none.
+        tried: labels at hand at the last run that brought a candidate and was not about drift;
+            None: at the last run.
         drift: harmful drift of the champion that no run has answered.
         changed: labels since its change point.
         alerts: what is wrong with the data now, in words, by id of the alert.
@@ -98,6 +100,7 @@ class Situation:
     trained_at: datetime | None
     learned: int | None
     last: LastRun | None
+    tried: int | None = None
     drift: Drift | None = None
     changed: int = 0
     alerts: tuple[tuple[str, str], ...] = ()

@@ -154,6 +154,7 @@ class Desk:
             trained_at=champion.trained_at,
             learned=self.log.learned(model, champion.artifact),
             last=self.log.last(model),
+            tried=self.log.tried(model),
             drift=drift,
             changed=changed,
             alerts=self.alarms.open(model, champion.version),

@@ -108,6 +108,13 @@ class RunLog:
         found = {end.run_id for end in ends if end and end.artifact == artifact}
         return next((run.labels for run in self._started(model) if run.run_id in found), None)
 
+    def tried(self, model: str) -> int:
+        """Count the labels of the last run that brought a candidate and was not about drift."""
+        runs = [run for run in self._started(model) if not run.since]
+        ends = [self._ended.get(run.run_id) for run in runs]
+        counts = [run.labels for run, end in zip(runs, ends, strict=True) if end and brought(end)]
+        return counts[-1] if counts else 0
+
     def answered(self, model: str) -> datetime | None:
         """Tell until when drift has been answered: by a run that goes on or brought a candidate."""
         runs = [run for run in self._started(model) if run.since]

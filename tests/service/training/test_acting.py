@@ -303,3 +303,16 @@ async def test_what_a_run_says_of_its_baseline_is_told(world):
     (trained,) = world.kafka.events(MODEL_TRAINED)
     assert trained.baseline == "b" * 64
     assert trained.reason.endswith("pinned rows; not watched: x: varies by 0.9 sd")
+
+
+async def test_a_refused_run_about_drift_does_not_put_off_the_schedule(tmp_path):
+    world = World(tmp_path, declaration(retraining={**QUIET, "max_age": "30d"}))
+    world.release("0.0.1", trained_at=START)
+    world.append(outcomes("binary", 400, per_day=20))
+    world.drift("0.0.1", **LASTING)
+    await world.settle()
+    await world.hear(more(400, 220))
+    assert [(event.trigger, event.decision) for event in decided(world)] == [
+        ("drift", "started"),
+        ("age", "started"),
+    ]

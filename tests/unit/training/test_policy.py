@@ -162,6 +162,22 @@ CASES = {
         {"trained_at": NOW - 80 * DAYS, "learned": 5000, "last": run(20, 12_500)},
         "started: the champion is 80d old",
     ),
+    "after another max_age, age asks again whatever came": (
+        AGE,
+        {"trained_at": NOW - 120 * DAYS, "learned": 5000, "last": run(56.1, 15_000)},
+        "started: the champion is 120d old",
+    ),
+    "a refused run about drift is no answer to age": (
+        AGE,
+        {"trained_at": NOW - 80 * DAYS, "learned": 5000, "last": run(8, 19_000), "tried": 5000},
+        "started: the champion is 80d old",
+    ),
+    "a refused run about age is, though one about drift came later": (
+        AGE,
+        {"trained_at": NOW - 80 * DAYS, "learned": 5000, "last": run(8, 19_000), "tried": 12_501},
+        "suppressed: the last candidate was not taken; 15,000 matured labels since the run of "
+        "0.0.2, twice the 7,501 of then needed",
+    ),
     "once refused, drift needs twice the labels since the change": (
         DRIFT,
         drifted(8000, last=run(20, 16_001)),
