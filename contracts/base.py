@@ -67,6 +67,9 @@ class Window(Value):
 
 E = TypeVar("E", bound=Event)
 
+# What records must outlast, on top of the time for which they are of use.
+OUTAGE = timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Topic(Generic[E]):
@@ -107,9 +110,9 @@ class DataTopic:
     consumers: tuple[str, ...]
     retention: timedelta = timedelta(days=30)
 
-    def kept(self, horizon: timedelta) -> timedelta:
-        """Tell how long records are kept: what waits a label horizon is read again after it."""
-        return max(self.retention, 2 * horizon + timedelta(days=7))
+    def kept(self, waits: timedelta) -> timedelta:
+        """Tell how long records are kept where predictions wait so long for their labels."""
+        return max(self.retention, 2 * waits + 7 * OUTAGE)
 
     def name(self, model: str) -> str:
         """Name the topic of one model, without the deployment's prefix."""

@@ -105,6 +105,16 @@ class Label(Strict):
         timedelta(minutes=30), description="Allowed disorder of the streams."
     )
     missing: Literal["drop", "negative"] = "drop"
+    grace: Duration = Field(
+        timedelta(days=1),
+        description="Wall time that a later label can still correct an outcome; 150 bytes of Redis "
+        "per prediction of that time.",
+    )
+
+    @property
+    def waits(self) -> timedelta:
+        """How long a prediction is of use to those that join it with its label."""
+        return self.horizon + self.lateness + self.grace
 
 
 class Cost(Strict):

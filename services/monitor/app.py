@@ -144,7 +144,6 @@ def _store(settings: Settings) -> RedisStore:
         settings.redis,
         settings.prefix,
         label_ttl_s=settings.label_ttl_s,
-        grace_s=settings.grace_s,
     )
 
 
@@ -157,7 +156,6 @@ def _closing(
         store=store,
         log=log,
         group=JOIN,
-        grace_s=settings.grace_s,
     )
     return Closing(
         telemetry=telemetry,

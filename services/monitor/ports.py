@@ -56,6 +56,7 @@ class Due:
         ids: hashes of the ids, 16 bytes each, by offset.
         offsets: of the predictions, 8 bytes each, big-endian, in the same order.
         given_up: labels known before this time, microseconds, find no prediction any more.
+        grace_s: wall seconds for which these can still be corrected.
 
     """
 
@@ -64,6 +65,7 @@ class Due:
     ids: bytes
     offsets: bytes
     given_up: int
+    grace_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,6 @@ class Settings(BaseSettings):
         ge=60,
         description="Wall seconds that a label waits for its prediction; the retention of labels.",
     )
-    grace_s: int = Field(
-        DAY,
-        ge=60,
-        description="Wall seconds that an outcome can still be corrected; 150 bytes of Redis each.",
-    )
     sweep_s: float = Field(
         0.25, gt=0, description="Wall seconds between two looks at idle partitions."
     )

@@ -7,15 +7,13 @@ entry is told when the entry is heard. So a crash in between loses nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
 from contracts import Event
 from contracts import registry as wire
-from contracts.data import PREDICTIONS
-from contracts.declaration import Declaration, duration, spelled
 from contracts.registry import ModelDeclared, RegistryCommand, RegistryRecorded, ReleaseChanged
 from contracts.training import ModelTrained, TrainingRequested
 from services.registry.domain import decisions, facts, published
@@ -46,7 +44,7 @@ async def carry_out(
     declared = any(isinstance(decision.fact, facts.Declared) for decision in decided)
     if declared and isinstance(command.order, wire.Declare):
         try:
-            await topics.create(command.model, command.order.declaration.spec.label.horizon)
+            await topics.create(command.model, command.order.declaration.spec.label.waits)
         except TopicsRefused as error:
             decided = decisions.rejected(str(error))
     return _record(book, command, command.actor, decided)
@@ -143,18 +141,6 @@ def _sound(ledger: Ledger) -> Ledger:
     return ledger
 
 
-def _outgrown(before: Mapping[str, Any], declaration: Declaration) -> str | None:
-    """Say why the model's topics cannot follow a longer label horizon; None when they can."""
-    was, becomes = duration(before["spec"]["label"]["horizon"]), declaration.spec.label.horizon
-    kept = PREDICTIONS.kept(was)
-    if PREDICTIONS.kept(becomes) <= kept:
-        return None
-    return (
-        f"spec.label.horizon grows from {spelled(was)} to {spelled(becomes)}, but the topics of "
-        f"this model keep records for {spelled(kept)}; declare a new model name instead"
-    )
-
-
 def _decided(command: RegistryCommand, state: State, known: Sequence[str]) -> list[Decided]:
     late = decisions.moved_on(state, command.expected_revision)
     if late:
@@ -166,8 +152,6 @@ def _decided(command: RegistryCommand, state: State, known: Sequence[str]) -> li
             return decisions.rejected(
                 f"the command is for {command.model}, but the declaration is of {declaration.name}"
             )
-        if state.declared and (outgrown := _outgrown(state.declared.declaration, declaration)):
-            return decisions.rejected(outgrown)
         text = declaration.model_dump_json()
         return decisions.declare(state, json.loads(text), declaration.digest(), len(text), reason)
     if state.declared is None:

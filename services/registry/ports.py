@@ -13,11 +13,12 @@ class TopicsRefused(ValueError):
 class DataTopics(Protocol):
     """Whoever can create the data topics of a model."""
 
-    async def create(self, model: str, horizon: timedelta) -> None:
-        """Create those that are missing; they keep records for longer than the label horizon.
+    async def create(self, model: str, waits: timedelta) -> None:
+        """Create those that are missing; they keep records for longer than predictions wait.
 
         Raises:
-            TopicsRefused: the broker will never create one of them.
+            TopicsRefused: the broker will never create one of them, or one that exists keeps its
+                records too short.
             shared.errors.Transient: it cannot now.
 
         """

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts import DATA_TOPICS, TOPICS, DataTopic, Event, Topic
 from shared.errors import Transient
@@ -68,6 +69,25 @@ async def ensure(kafka: str, specs: Iterable[NewTopic]) -> None:
         await admin.close()
 
 
+async def retentions(kafka: str, topics: Collection[str]) -> dict[str, timedelta]:
+    """Ask how long the broker keeps the records of topics; those kept for ever are left out."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    try:
+        await admin.start()
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+        answers: Any = await admin.describe_configs(asked)
+    finally:
+        await admin.close()
+    kept = {
+        name: int(entry[1])
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+        for entry in entries
+        if entry[0] == "retention.ms"
+    }
+    return {name: timedelta(milliseconds=ms) for name, ms in kept.items() if ms >= 0}
+
+
 def _refused(answer: Any) -> None:
     """Read the codes of an answer; the client itself never raises for a refused topic."""
     for name, code, *detail in answer.topic_errors if answer else ():
@@ -106,7 +126,7 @@ def data_topics(
     model: str,
     partitions: int,
     replicas: int,
-    horizon: timedelta = timedelta(0),
+    waits: timedelta = timedelta(0),
 ) -> list[NewTopic]:
     """Describe one model's data topics and their dead letters to the broker.
 
@@ -115,11 +135,12 @@ def data_topics(
         model: whose topics.
         partitions: of each data topic; equal, because they are joined.
         replicas: copies of each partition.
-        horizon: of the model's labels; what waits for them must be kept for longer.
+        waits: how long predictions wait for their labels; they must be kept for longer.
+
     """
     specs = []
     for topic in DATA_TOPICS:
-        keep = _milliseconds(topic.kept(horizon))
+        keep = _milliseconds(topic.kept(waits))
         name = names.data(topic, model)
         config = {"retention.ms": str(keep)} | (LARGE if topic.payload == "bytes" else {})
         specs.append(_spec(name, partitions, replicas, config))

@@ -117,7 +117,7 @@ def world(kafka: str) -> Iterator[World]:
     made = World(kafka)
     specs = [
         *control_topics(made.names, TOPICS, replicas=1),
-        *data_topics(made.names, MODEL, PARTITIONS, replicas=1, horizon=timedelta(hours=6)),
+        *data_topics(made.names, MODEL, PARTITIONS, replicas=1, waits=timedelta(hours=6)),
     ]
     asyncio.run(ensure(kafka, specs))
     try:

@@ -43,7 +43,7 @@ PARTITIONS = 3
 class TestRedisStore(StoreBehaviour):
     @pytest.fixture
     async def store(self, real, names):
-        store = RedisStore(real.redis.url, names.prefix, label_ttl_s=60, grace_s=60)
+        store = RedisStore(real.redis.url, names.prefix, label_ttl_s=60)
         await store.start()
         yield store
         await store.stop()
@@ -53,7 +53,7 @@ class TestRedisStore(StoreBehaviour):
 
         await store.place("m", 0, Places(0, 0))
         await store.keep("m", [Arrived(0, 0, 1, b"a" * 16, bytes(24))])
-        await store.claim("m", [Due(0, 0, b"b" * 16, bytes(8), 0)])
+        await store.claim("m", [Due(0, 0, b"b" * 16, bytes(8), 0, 60)])
         async with Redis.from_url(real.redis.url) as redis:
             keys = [key async for key in redis.scan_iter(f"{names.prefix}*:{'?' * 16}")]
             assert len(keys) == 2

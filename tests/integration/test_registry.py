@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts import DATA_TOPICS
+from contracts.data import PREDICTIONS
 from contracts.registry import (
     MODEL_DECLARED,
     REGISTRY_COMMANDS,
@@ -17,9 +19,12 @@ from contracts.registry import (
     RELEASE_CHANGED,
 )
 from contracts.training import MODEL_TRAINED
+from services.registry.adapters.topics import KafkaDataTopics
 from services.registry.app import assembled
+from services.registry.ports import TopicsRefused
 from services.registry.settings import Settings
 from shared.kafka import Message, Producer, Table
+from shared.kafka.names import ensure
 from shared.service import Service
 from tests.doubles import telemetry
 from tests.service.registry.house import command, declare, evaluation, roll_back, trained
@@ -140,6 +145,17 @@ def assert_times_are_the_brokers(releases):
     last = releases[-1][0]
     told = [round(past.effective.timestamp() * 1000) for past in last.history]
     assert told == effects[:-1]
+
+
+async def test_a_topic_that_forgets_too_soon_is_refused_with_the_fix(real, names):
+    kafka, mine = real.kafka.address, names.data(PREDICTIONS, "m")
+    short = NewTopic(mine, 2, 1, topic_configs={"retention.ms": "3600000"})
+    await ensure(kafka, [short])
+    topics, waits = KafkaDataTopics(kafka, names, 2, 1), timedelta(hours=60, minutes=30)
+    with pytest.raises(TopicsRefused, match=f"{mine} keeps its records for 1h.*to 304200000 or"):
+        await topics.create("m", waits)
+    await delete(kafka, mine)
+    await topics.create("m", waits)
 
 
 async def assert_topics(kafka, names):

@@ -23,6 +23,8 @@ from tests.storm.seen import Verdict
 from tests.storm.storm import LONG, Storm, storm, through
 
 RHYTHM_S = 1.0
+KILL_EVERY_S = 4.0
+WIDTH = 150  # where the output goes to a file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,11 +48,13 @@ async def _run(folder: Path, n: int, seed: int) -> int:
         said("third", seed=seed + 2, n=n // 4),
     ]
     console, began = Console(), time.monotonic()
+    if not console.is_terminal:
+        console.width = WIDTH
     verdicts: dict[str, Verdict] = {}
     with infrastructure(folder / "infrastructure") as real:
         async with storm(real, Names("storm."), folder, streams, rhythm_s=RHYTHM_S) as one:
             one.copies.lots.seed(seed)
-            verdicts["live"] = await through(one, LONG, kill_every_s=6)
+            verdicts["live"] = await through(one, LONG, kill_every_s=KILL_EVERY_S)
             for flushed in (False, True):
                 await one.replay(flushed=flushed)
                 name = "replay, empty store" if flushed else "replay, living store"

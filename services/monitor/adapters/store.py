@@ -36,13 +36,12 @@ class RedisStore:
         url: of the server; `noeviction` is required there.
         prefix: of the deployment's keys.
         label_ttl_s: wall seconds that a label waits for its prediction.
-        grace_s: wall seconds that a joined id can still be corrected.
 
     """
 
-    def __init__(self, url: str, prefix: str, *, label_ttl_s: int, grace_s: int) -> None:
+    def __init__(self, url: str, prefix: str, *, label_ttl_s: int) -> None:
         self.url, self.prefix = url, prefix
-        self.label_ttl_s, self.grace_s = label_ttl_s, grace_s
+        self.label_ttl_s = label_ttl_s
         self._redis: Redis | None = None
 
     async def start(self) -> None:
@@ -113,7 +112,7 @@ class RedisStore:
         """See `ports.Store`."""
         calls: list[Call] = []
         for batch in batches:
-            head = [batch.first, self.grace_s, BIN_US, batch.given_up // BIN_US]
+            head = [batch.first, batch.grace_s, BIN_US, batch.given_up // BIN_US]
             keys = self._keys(model, batch.partition)
             calls.append(("claim", keys, [*head, batch.ids, batch.offsets]))
         return [_claimed(answer) for answer in await self._run(calls)]

@@ -124,7 +124,9 @@ class Closing:
             return Told()  # The head group has yet to look at it.
         # A broker that comes back may answer with an end of before.
         cursor, end = self.waiting.get(predictions), max(end, head.offset)
-        nothing = Due(partition, cursor.offset if cursor else end, b"", b"", passed)
+        nothing = Due(
+            partition, cursor.offset if cursor else end, b"", b"", passed, payloads.grace_s
+        )
         (claim,) = await self.store.claim(payloads.model, [nothing])
         if claim is None and beginning < end:
             return Told()  # Its cursor has not come so far, and will tell by itself.

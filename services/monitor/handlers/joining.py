@@ -62,12 +62,13 @@ class Join:
             return not await self.follow_labels(cursor.model, position.partition, watermark)
         return clock.watermark >= due
 
-    async def replaced(self, model: str, partition: int) -> dict[Position, int]:
+    async def replaced(self, payloads: Payloads, partition: int) -> dict[Position, int]:
         """Go back to where the store can follow; it has lost something."""
+        model = payloads.model
         self.telemetry.log.warning("reading partition %d of %s again", partition, model)
         self.clocks.pop((model, partition), None)
         self.closing.waiting.pop(self.placing.positions(model, partition)[0], None)
-        return await self.placing.seeks(model, partition)
+        return await self.placing.seeks(payloads, partition)
 
     def clock(self, model: str, partition: int) -> LabelClock:
         """Find the watermark of a partition's labels."""
@@ -128,7 +129,7 @@ async def keep_labels(batch: Batch, *, join: Join) -> Told:
     told = Told(parked=[one for found in labels for one in found.parked])
     for part, found, numbers, answer in zip(arrived, labels, values, answers, strict=True):
         if answer is None:
-            told.held |= await join.replaced(batch.model, part.partition)
+            told.held |= await join.replaced(payloads, part.partition)
             continue
         if len(found.times):
             join.clock(batch.model, part.partition).heard(int(found.times.max()))
@@ -150,20 +151,20 @@ async def publish_outcomes(batch: Batch, *, join: Join) -> Told:
         limit = min(watermark, labelled) - payloads.span
         cursor = Cursor(run, *read_due(run.records, payloads.prediction, limit))
         if not await join.stands(cursor, payloads, watermark):
-            told.held |= await join.replaced(batch.model, partition)
+            told.held |= await join.replaced(payloads, partition)
             continue
         told.parked += cursor.ready.parked
         told.held |= cursor.held
         if cursor.end > cursor.first:
             cursors.append(cursor)
 
-    claimed = await join.store.claim(batch.model, [cursor.due(payloads.span) for cursor in cursors])
+    claimed = await join.store.claim(batch.model, [cursor.due(payloads) for cursor in cursors])
 
     settling = Settling(payloads, join.closing)
     for cursor, claim in zip(cursors, claimed, strict=True):
         position = cursor.run.position
         if claim is None:
-            told.held |= await join.replaced(batch.model, position.partition)
+            told.held |= await join.replaced(payloads, position.partition)
             continue
         done = await settling.outcomes(cursor.ready, cursor.end, claim, position)
         if done is None:
@@ -199,9 +200,10 @@ class Cursor:
         """Where to read again, if something must wait."""
         return {} if self.waiting is None else {self.run.position: self.end}
 
-    def due(self, span: int) -> Due:
-        """Ask the store for the labels; `span` microseconds is how long they may take."""
+    def due(self, payloads: Payloads) -> Due:
+        """Ask the store for the labels."""
         times, offsets = self.ready.times, self.ready.offsets.astype(">i8").tobytes()
-        given_up = (int(times[-1]) if len(times) else 0) - span
+        given_up = (int(times[-1]) if len(times) else 0) - payloads.span
         partition = self.run.position.partition
-        return Due(partition, self.first, self.ready.keys(), offsets, given_up)
+        ready = self.ready.keys()
+        return Due(partition, self.first, ready, offsets, given_up, payloads.grace_s)

@@ -74,6 +74,7 @@ class Payloads:
         self.missing = 0.0 if spec.label.missing == "negative" else np.nan
         self.span = microseconds_of(spec.label.horizon + spec.label.lateness)
         self.lateness = microseconds_of(spec.label.lateness)
+        self.grace_s = int(spec.label.grace.total_seconds())
         self.window = microseconds_of(spec.drift.window)
         self.threshold, self.cost = declaration.threshold, spec.cost or Cost()
         self.slices = spec.slices

@@ -11,7 +11,7 @@ import msgspec
 from contracts.data import LABELS_VALIDATED, PREDICTIONS
 from services.monitor.domain.tallies import Windows, start_of
 from services.monitor.handlers.catalog import Catalog
-from services.monitor.handlers.payloads import TIMED
+from services.monitor.handlers.payloads import TIMED, Payloads
 from services.monitor.handlers.reading import read
 from services.monitor.ports import Log, Places, Store
 from shared.kafka import Names, Position
@@ -22,8 +22,8 @@ class Placing:
 
     Reading goes on at the lower of the group's commit and the store's own place, which is written
     together with the data. Where the store knows no place, its data is gone too: then predictions
-    are read again from `grace_s` before the commit (two windows, if longer), and labels from as
-    much earlier, without publishing what was published before.
+    are read again from the declared grace before the commit (two windows, if longer), and labels
+    from as much earlier, without publishing what was published before.
 
     Args:
         names: real topic names.
@@ -31,15 +31,14 @@ class Placing:
         store: knows places.
         log: knows commits.
         group: the consumer group that joins.
-        grace_s: wall seconds.
 
     """
 
     def __init__(
-        self, *, names: Names, catalog: Catalog, store: Store, log: Log, group: str, grace_s: int
+        self, *, names: Names, catalog: Catalog, store: Store, log: Log, group: str
     ) -> None:
         self.names, self.catalog, self.store, self.log = names, catalog, store, log
-        self.group, self.grace_s = names.group(group), grace_s
+        self.group = names.group(group)
         self.owned: set[tuple[str, int]] = set()
 
     def positions(self, model: str, partition: int) -> tuple[Position, Position]:
@@ -58,24 +57,27 @@ class Placing:
         self.owned = {(match[1], partition) for match, partition in found if match}
         seeks: dict[Position, int] = {}
         for model, partition in sorted(self.owned):
-            places = await self._found(model, partition)
+            payloads = self.catalog.payloads(model)
+            if payloads is None:
+                continue  # Nothing of it is read before it is declared.
+            places = await self._found(payloads, partition)
             seeks |= {position: place for position, commit, place in places if place < commit}
         return {position: place for position, place in seeks.items() if position in positions}
 
-    async def seeks(self, model: str, partition: int) -> dict[Position, int]:
+    async def seeks(self, payloads: Payloads, partition: int) -> dict[Position, int]:
         """Find where to read a partition from; afterwards the store knows its place."""
-        found = await self._found(model, partition)
+        found = await self._found(payloads, partition)
         return {position: min(commit, place) for position, commit, place in found}
 
-    async def _found(self, model: str, partition: int) -> list[tuple[Position, int, int]]:
+    async def _found(self, payloads: Payloads, partition: int) -> list[tuple[Position, int, int]]:
         """Find a partition's commits and the store's places, made anew where it has none."""
-        pair = self.positions(model, partition)
+        model, pair = payloads.model, self.positions(payloads.model, partition)
         commits = await self.log.committed(self.group, pair)
         bounds = await self.log.bounds(pair)
         committed = [max(commits.get(position, 0), bounds[position][0]) for position in pair]
         places = await self.store.places(model, partition)
         if places is None:
-            places = await self._rebuilt(model, partition, committed[0], committed[1])
+            places = await self._rebuilt(payloads, partition, committed[0], committed[1])
         # What retention has deleted cannot be waited for.
         known = (places.predictions, places.labels)
         first = [
@@ -86,24 +88,27 @@ class Placing:
             await self.store.place(model, partition, moved)
         return list(zip(pair, committed, first, strict=True))
 
-    async def _rebuilt(self, model: str, partition: int, outcomes: int, kept: int) -> Places:
+    async def _rebuilt(
+        self, payloads: Payloads, partition: int, outcomes: int, kept: int
+    ) -> Places:
         """Start the store's data of a partition anew, early enough for corrections and windows.
 
         Args:
-            model: of the partition.
+            payloads: of the model.
             partition: of both topics.
             outcomes: committed offset of the predictions.
             kept: committed offset of the labels.
 
         """
-        predictions, labels = self.positions(model, partition)
+        predictions, labels = self.positions(payloads.model, partition)
+        reach_ms = max(1000 * payloads.grace_s, 2 * payloads.window // 1000)
         last = await self.log.record(predictions, outcomes - 1) if outcomes else None
         starts, windows = [0, 0], Windows()
         if last is not None:
-            since = last.timestamp - self._reach_ms(model)
+            since = last.timestamp - reach_ms
             starts[0] = min(outcomes, await self.log.offset_at(predictions, since))
-            starts[1] = min(kept, await self.log.offset_at(labels, since - self._reach_ms(model)))
-            windows.closed = await self._first_whole_window(model, predictions, starts[0])
+            starts[1] = min(kept, await self.log.offset_at(labels, since - reach_ms))
+            windows.closed = await self._first_whole_window(payloads, predictions, starts[0])
         bounds = await self.log.bounds((predictions, labels))
         places = Places(
             max(starts[0], bounds[predictions][0]),
@@ -111,20 +116,18 @@ class Placing:
             outcomes,
             kept,
         )
-        await self.store.place(model, partition, places, msgspec.msgpack.encode(windows))
+        packed = msgspec.msgpack.encode(windows)
+        await self.store.place(payloads.model, partition, places, packed)
         return places
 
-    def _reach_ms(self, model: str) -> int:
-        payloads = self.catalog.payloads(model)
-        window_ms = payloads.window // 1000 if payloads else 0
-        return max(1000 * self.grace_s, 2 * window_ms)
-
-    async def _first_whole_window(self, model: str, predictions: Position, start: int) -> int:
+    async def _first_whole_window(
+        self, payloads: Payloads, predictions: Position, start: int
+    ) -> int:
         """Find the window after the one that `start` lies in: that one would be counted in part."""
-        payloads, record = self.catalog.payloads(model), await self.log.record(predictions, start)
-        if start == 0 or payloads is None or record is None:
+        record = await self.log.record(predictions, start)
+        if start == 0 or record is None:
             return Windows().closed
         times = read([record], TIMED.decode).times
         if not len(times):
-            return await self._first_whole_window(model, predictions, record.offset + 1)
+            return await self._first_whole_window(payloads, predictions, record.offset + 1)
         return start_of(int(times[0]), payloads.window) + payloads.window

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from contracts.base import OUTAGE
+from contracts.data import LABELS_VALIDATED, PREDICTIONS
+from contracts.declaration import spelled
 from services.registry.ports import TopicsRefused
-from shared.kafka.names import Names, data_topics, ensure
+from shared.kafka.names import Names, data_topics, ensure, retentions
 
 
 class KafkaDataTopics:
@@ -23,10 +26,24 @@ class KafkaDataTopics:
         self.kafka, self.names = kafka, names
         self.partitions, self.replicas = partitions, replicas
 
-    async def create(self, model: str, horizon: timedelta) -> None:
-        """Create those that are missing."""
-        specs = data_topics(self.names, model, self.partitions, self.replicas, horizon)
+    async def create(self, model: str, waits: timedelta) -> None:
+        """See `ports.DataTopics`."""
+        specs = data_topics(self.names, model, self.partitions, self.replicas, waits)
         try:
             await ensure(self.kafka, specs)
         except RuntimeError as error:
             raise TopicsRefused(str(error)) from error
+        joined = [self.names.data(topic, model) for topic in (PREDICTIONS, LABELS_VALIDATED)]
+        for topic, kept in (await retentions(self.kafka, joined)).items():
+            if kept < waits + OUTAGE:
+                raise TopicsRefused(_too_short(topic, kept, waits))
+
+
+def _too_short(topic: str, kept: timedelta, waits: timedelta) -> str:
+    least = waits + OUTAGE
+    return (
+        f"topic {topic} keeps its records for {spelled(kept)}, but label.horizon, lateness and "
+        f"grace come to {spelled(waits)}, and an outage of {spelled(OUTAGE)} must lose nothing: "
+        f"set its retention.ms to {int(least.total_seconds() * 1000)} or more (kafka-configs.sh "
+        f"--alter --topic {topic} --add-config retention.ms=...), or shorten horizon or grace"
+    )

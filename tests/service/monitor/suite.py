@@ -17,7 +17,7 @@ A, B = b"a" * 16, b"b" * 16
 async def claimed(store, first, ids, given_up=NEVER, partition=0):
     keys, offsets = b"".join(key for key, _ in ids), [offset for _, offset in ids]
     packed = struct.pack(f">{len(offsets)}q", *offsets)
-    (answer,) = await store.claim("m", [Due(partition, first, keys, packed, given_up)])
+    (answer,) = await store.claim("m", [Due(partition, first, keys, packed, given_up, 60)])
     return answer
 
 

@@ -40,12 +40,14 @@ class FakeDataTopics:
 
     def __init__(self) -> None:
         self.created: list[str] = []
+        self.waits: list[timedelta] = []
         self.failures: list[Exception] = []
 
-    async def create(self, model: str, horizon: timedelta) -> None:
+    async def create(self, model: str, waits: timedelta) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.created.append(model)
+        self.waits.append(waits)
 
 
 class House:

@@ -29,7 +29,7 @@ def test_the_broker_stamps_every_record():
     assert {spec.topic_configs["message.timestamp.type"] for spec in specs} == {"LogAppendTime"}
 
 
-def test_records_that_wait_for_labels_are_kept_for_longer_than_the_horizon():
+def test_records_that_wait_for_labels_are_kept_for_longer_than_they_wait():
     names = Names("p.")
     short = configs(data_topics(names, "m", 4, 1, timedelta(hours=36)))
     long = configs(data_topics(names, "m", 4, 1, timedelta(days=30)))
