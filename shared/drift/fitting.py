@@ -44,17 +44,19 @@ def fit(reference: Reference, *, promise: int, seed: int) -> Baseline:
     check(reference)
     bare = described(reference, promise)
     windows = counted_windows(reference, bare)
-    varied = replace(
-        bare,
-        variation=variations(bare, windows),
-        reference_windows=(len(windows["impact"]), len(windows["inputs"])),
-    )
+    # How far windows swing is asked in units of what they vary; how much they vary is bounded.
+    plain = replace(bare, variation=variations(bare, windows, bounded=False))
     level = float(promise * len(READINGS))
     factors = {
-        name: factor(partial(make, varied), windows[name], level, seed)
+        name: factor(partial(make, plain), windows[name], level, seed)
         for name, make in READINGS.items()
     }
-    fitted = replace(varied, factors=factors)
+    fitted = replace(
+        bare,
+        variation=variations(bare, windows, bounded=True),
+        factors=factors,
+        reference_windows=(len(windows["impact"]), len(windows["inputs"])),
+    )
     return replace(fitted, unmonitorable=_unmonitorable(fitted))
 
 

@@ -25,7 +25,8 @@ from shared.drift.streams import Floats, Integers, Stream, Streams
 from shared.drift.watch import input_cells, outcome_cells
 
 CONFIDENCE = 0.9
-MANY = 50
+MANY = 30
+VISIBLE = 0.25
 
 
 def counted_windows(reference: Reference, bare: Baseline) -> dict[str, Integers]:
@@ -100,33 +101,34 @@ def _label_counts(matured: NDArray[np.int64] | None) -> Integers:
     return np.stack([matured[:, 0] - matured[:, 1], matured[:, 1]], axis=1)
 
 
-def variations(bare: Baseline, windows: Mapping[str, Integers]) -> dict[str, Variation]:
+def variations(
+    bare: Baseline, windows: Mapping[str, Integers], *, bounded: bool
+) -> dict[str, Variation]:
     """Estimate how much every family of streams varies by itself.
 
     Args:
         bare: a baseline that knows its cells.
         windows: of `counted_windows`.
+        bounded: where windows are few or much alike, take an upper confidence bound.
 
     """
     streams = input_streams(bare)
     features = [stream for stream in streams if stream.what.startswith("feature:")]
-    past = _variation(features, windows["inputs"])
-    scores = _variation(streams[len(features) :], windows["impact"])
+    past = _variation(features, windows["inputs"], bounded=bounded)
+    scores = _variation(streams[len(features) :], windows["impact"], bounded=bounded)
     return {
         "inputs": Variation(past.tau + scores.tau, past.error + scores.error),
-        "quality": _variation(quality_streams(bare), windows["quality"]),
-        "loss": _variation(loss_streams(bare), windows["loss"]),
-        "calibration": _variation(residual_streams(bare), windows["calibration"]),
-        "slices": _variation(slice_streams(bare), windows["slices"]),
-        "labels": _label_variation(bare, windows["labels"]),
+        "quality": _variation(quality_streams(bare), windows["quality"], bounded=bounded),
+        "loss": _variation(loss_streams(bare), windows["loss"], bounded=bounded),
+        "calibration": _variation(residual_streams(bare), windows["calibration"], bounded=bounded),
+        "slices": _variation(slice_streams(bare), windows["slices"], bounded=bounded),
+        "labels": _label_variation(bare, windows["labels"], bounded=bounded),
     }
 
 
-def _variation(each: Sequence[Stream], windows: Integers) -> Variation:
+def _variation(each: Sequence[Stream], windows: Integers, *, bounded: bool) -> Variation:
     streams = Streams(each)
-    count = np.arange(len(windows) + 1, dtype=np.float64)
-    quantile = np.where(count < MANY, chdtri(np.maximum(count, 1.0), CONFIDENCE), count)
-    tau = np.minimum(natural_variation(streams, windows, quantile), NEVER)
+    tau = np.minimum(natural_variation(streams, windows, bounded=bounded), NEVER)
     totals, rows = streams.sums(windows)
     n = np.maximum(rows.sum(axis=0), 1.0)
     w = max(len(windows), 2)
@@ -134,34 +136,57 @@ def _variation(each: Sequence[Stream], windows: Integers) -> Variation:
     return Variation(tuple(tau.tolist()), tuple(error.tolist()))
 
 
-def _label_variation(bare: Baseline, windows: Integers) -> Variation:
+def _label_variation(bare: Baseline, windows: Integers, *, bounded: bool) -> Variation:
     if not len(windows):
         return Variation((LARGEST_TOLERANCE,), (0.0,))
-    return _variation([label_stream(bare)], windows)
+    return _variation([label_stream(bare)], windows, bounded=bounded)
 
 
-def natural_variation(streams: Streams, vectors: Integers, expected: Floats) -> Floats:
+def natural_variation(streams: Streams, windows: Integers, *, bounded: bool) -> Floats:
     """Estimate how much the mean scores vary from window to window beyond chance.
 
     With z = sum of scores / sqrt(n) in a window of n rows, E z^2 = 1 + n tau^2. The answer is the
-    tau at which sum z^2 / (1 + n tau^2) is what it should be: its mean, the number of windows, or a
-    low quantile of chi-square, which makes it an upper confidence bound.
+    tau at which the mean of z^2 / (1 + n tau^2) is 1; bounded, if there are fewer than thirty
+    independent windows, a low quantile of chi-square over its degrees. Windows that follow each
+    other are alike: w of them with a memory rho are worth w (1 - rho^2) / (1 + rho^2).
 
     Args:
         streams: s of them.
-        vectors: (w, v) reference windows.
-        expected: (w + 1,) what the sum should be, by how many windows have rows.
+        windows: (w, v) reference windows in order of time.
+        bounded: take the upper confidence bound.
 
     Returns:
         (s,) standard deviations tau; infinite where no window has rows.
 
     """
-    totals, rows = streams.sums(vectors)
+    totals, rows = streams.sums(windows)
     z2 = np.square(totals) / np.maximum(rows, 1.0)
-    least = expected[(rows > 0).sum(axis=0)]
+    used = (rows > 0).sum(axis=0)
+    rho2 = np.square(_memory(totals, rows))
+    independent = np.maximum(used * (1.0 - rho2) / (1.0 + rho2), 1.0)
+    few = bounded & (independent < MANY)
+    expected = used * np.where(few, chdtri(independent, CONFIDENCE) / independent, 1.0)
     low, high = np.zeros(len(streams)), np.full(len(streams), 1e4)
     for _ in range(60):
         middle = (low + high) / 2
-        above = (z2 / (1.0 + rows * middle)).sum(axis=0) > least
+        above = (z2 / (1.0 + rows * middle)).sum(axis=0) > expected
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.where((rows > 0).any(axis=0), np.sqrt(low), np.inf)
+    return np.where(used > 0, np.sqrt(low), np.inf)
+
+
+def _memory(totals: Floats, rows: Floats) -> Floats:
+    """Correlate mean scores (w, s) with those of the window before, chance left out: (s,) rho.
+
+    One stream's own correlation is uncertain, so it counts at least as much as the median of all
+    that vary visibly.
+    """
+    means = totals / np.maximum(rows, 1.0)
+    power = np.square(means).sum(axis=0)
+    variance = power - (1.0 / np.maximum(rows, 1.0)).sum(axis=0)
+    visible = variance > VISIBLE * power
+    if not visible.any():
+        return np.zeros(totals.shape[1])
+    alike = (means[1:] * means[:-1]).sum(axis=0)
+    rho = np.where(visible, np.clip(alike / np.where(visible, variance, 1.0), 0.0, 0.99), 0.0)
+    memory: Floats = np.maximum(rho, np.median(rho[visible]))
+    return memory
