@@ -72,8 +72,11 @@ class ChildBacktests:
         assert child.stdout is not None
         child.stdin.write(question.model_dump_json().encode())
         child.stdin.write_eof()
+        torn = b""
         while chunk := await child.stdout.read(CHUNK):
-            yield chunk
+            whole, end, torn = (torn + chunk).rpartition(b"\n")
+            if end:
+                yield whole + end
         if code := await child.wait():
             yield _error(self._reason(code, errors))
 
