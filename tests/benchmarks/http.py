@@ -154,7 +154,6 @@ def _environment(ground: World, folder: Path) -> dict[str, str]:
         "DRIFTWHEEL_PREFIX": ground.prefix,
         "DRIFTWHEEL_STATE": str(folder),
         "DRIFTWHEEL_STREAM": "false",
-        "DRIFTWHEEL_KERNELS": "false",
     }
 
 

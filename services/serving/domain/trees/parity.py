@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +34,15 @@ def adversarial_rows(trees: Trees, count: int, seed: int = 0) -> Matrix:
         (count, features), column-major.
 
     """
-    random = np.random.default_rng(seed)
+    random = Random(seed)  # numpy's takes megabytes
     matrix = np.empty((count, trees.features), order="F")
     for feature, edges in enumerate(_edges(trees)):
         with np.errstate(over="ignore"):
-            near = np.nextafter(edges, random.choice([-np.inf, np.inf], len(edges)))
-        source = random.choice(3, size=count, p=[0.5, 0.25, 0.25])
+            near = np.nextafter(edges, random.choices([-np.inf, np.inf], k=len(edges)))
+        source = random.choices(range(3), weights=[2, 1, 1], k=count)
         drawn = [
-            random.choice(values if len(values) else SPECIAL, count)
-            for values in (edges, near, SPECIAL)
+            random.choices(values or SPECIAL, k=count)
+            for values in (edges.tolist(), near.tolist(), SPECIAL)
         ]
         matrix[:, feature] = np.choose(source, drawn)
     return matrix
