@@ -203,6 +203,10 @@ class Log(Protocol):
         """Fetch the first record at or after an offset; None at the end."""
         ...
 
+    async def records(self, position: Position, offsets: Collection[int]) -> dict[int, Record]:
+        """Fetch the records at offsets, as far as they are still there."""
+        ...
+
     async def bounds(self, positions: Collection[Position]) -> dict[Position, tuple[int, int]]:
         """Fetch the first offset still there and the one after the last."""
         ...

@@ -105,19 +105,24 @@ class Settling:
     async def _changes(
         self, labels: Read, values: Floats, remembered: Mapping[int, bytes]
     ) -> list[Change]:
-        """Find labels that came after the join."""
-        found: list[Change] = []
+        """Find labels that came after the join, and the predictions that they are about."""
+        late: list[tuple[Record, Label, Remembered]] = []
         for row, packed in sorted(remembered.items()):
             cause, known = labels.records[row], Remembered.unpacked(packed)
             label = Label(int(labels.times[row]), float(values[row]), cause.offset)
-            if label.offset < known.joined_at or label not in known.labels:
-                continue
-            where, _ = self.closing.placing.positions(self.payloads.model, cause.partition)
-            prediction = await self.closing.log.record(where, known.prediction)
-            if prediction is None or prediction.offset != known.prediction:
-                self.closing.telemetry.count("labels_too_late", self.payloads.model)
-            else:
-                found.append(Change(cause, label, known, prediction))
+            if label.offset >= known.joined_at and label in known.labels:
+                late.append((cause, label, known))
+        if not late:
+            return []
+        model = self.payloads.model
+        where, _ = self.closing.placing.positions(model, late[0][0].partition)
+        predictions = await self.closing.log.records(where, [one.prediction for *_, one in late])
+        found = [
+            Change(cause, label, known, predictions[known.prediction])
+            for cause, label, known in late
+            if known.prediction in predictions
+        ]
+        self.closing.telemetry.count("labels_too_late", model, len(late) - len(found))
         return found
 
     async def _measured(self, predictions: Read, outcomes: Outcomes) -> Measured:

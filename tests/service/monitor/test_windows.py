@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from contracts.performance import PERFORMANCE_MEASURED, WINDOW_COUNTED
-from tests.service.monitor.world import DAY0, World
+from services.monitor.domain.watermarks import Heard
+from services.monitor.handlers.payloads import microseconds
+from tests.service.monitor.world import DAY0, MemoryLog, World
 
 
 def fill(world, days, share, score=0.25, per_day=40, version="0.0.0", start=0):
@@ -71,6 +73,33 @@ async def test_an_idle_partition_is_swept_once_the_others_are_past_it():
     world.predict("b", 70, key=b"1")
     measured = await told(world, PERFORMANCE_MEASURED)
     assert [m.n for m in measured] == [25, 24]
+
+
+async def test_a_window_before_a_gap_is_told_as_soon_as_the_gap_shows():
+    world = World()
+    for hours in range(30):
+        world.predict(f"a{hours}", hours)
+    world.predict("after the gap", 24 * 9)
+    measured = await told(world, PERFORMANCE_MEASURED)
+    assert [m.n for m in measured] == [24, 6]
+    assert len(world.outcomes()) == 30
+
+
+async def test_an_end_of_before_closes_no_window():
+    """A broker that comes back may not know yet all that it holds."""
+    world = World()
+    fill(world, 2, share=5)
+    await world.settle(3)
+    await world.restart()
+    log = next(part for part in world.parts if isinstance(part, MemoryLog))
+    log.ends = (await world.store.places("m", 0)).predictions
+    assert 0 < log.ends < 80
+    nine = microseconds(DAY0 + timedelta(days=9))
+    await world.store.advance("m", {0: Heard(nine, world.now.timestamp())}, nine)
+    await world.sweep.once()
+    log.ends = None
+    measured = await told(world, PERFORMANCE_MEASURED)
+    assert [m.n for m in measured] == [40, 40]
 
 
 async def test_restarts_change_no_window():

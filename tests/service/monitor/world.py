@@ -110,10 +110,11 @@ def label(event_id: str, hours: float, value=True) -> bytes:
 
 
 class MemoryLog:
-    """Reads a MemoryKafka by offset."""
+    """Reads a MemoryKafka by offset; where `ends` is set, it says that logs end there."""
 
     def __init__(self, kafka: MemoryKafka) -> None:
         self.kafka = kafka
+        self.ends = None
 
     async def start(self): ...
 
@@ -124,11 +125,15 @@ class MemoryLog:
     async def record(self, position, offset):
         return next((r for r in self.kafka.logs[position] if r.offset >= offset), None)
 
+    async def records(self, position, offsets):
+        return {r.offset: r for r in self.kafka.logs[position] if r.offset in set(offsets)}
+
     async def bounds(self, positions):
         logs = {position: self.kafka.logs[position] for position in positions}
-        return {
+        found = {
             p: (log[0].offset, log[-1].offset + 1) if log else (0, 0) for p, log in logs.items()
         }
+        return {p: (first, self.ends or end) for p, (first, end) in found.items()}
 
     async def offset_at(self, position, timestamp_ms):
         log = self.kafka.logs[position]
