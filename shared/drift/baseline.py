@@ -16,6 +16,7 @@ Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 
 FORMAT = 1
 LEAST_TOLERANCE = 0.05
+LEAST_MEAN_TOLERANCE = 0.02
 LARGEST_TOLERANCE = 0.5
 NEVER = 1e3
 
@@ -97,8 +98,17 @@ class Variation(Struct, frozen=True):
     error: tuple[float, ...]
 
     def tolerances(self, factor: float) -> Floats:
-        """Compute max(.05, factor tau): one rule for whatever is watched."""
+        """Compute max(.05, factor tau) of distributions and shares."""
         return np.maximum(LEAST_TOLERANCE, factor * np.array(self.tau))
+
+    def tolerated_means(self, factor: float) -> Floats:
+        """Compute max(.02, factor tau, twice the standard error) of losses and residuals.
+
+        Harm is to be seen sooner than change. As long as the reference's own error lies within the
+        tolerance, it raises no alarm where nothing has changed.
+        """
+        own = np.maximum(factor * np.array(self.tau), 2.0 * np.array(self.error))
+        return np.maximum(LEAST_MEAN_TOLERANCE, own)
 
 
 class Volume(Struct, frozen=True):

@@ -7,7 +7,8 @@ most m:
 
 E[e] <= 1 needs no more than E[s | past] <= m: no shape, no independence, no least number of rows.
 The stakes stand for effects in standard deviations, and stay below .9 / (m - min s), where a single
-row could ruin the player. m is the tolerance plus twice the standard error of the reference's mean.
+row could ruin the player. m is the tolerance, which is at least twice the standard error of the
+reference's own mean.
 """
 
 from __future__ import annotations

@@ -55,6 +55,11 @@ def blocks(windows: int, steps: int, seed: int) -> NDArray[np.intp]:
         seed: of the draw.
 
     """
-    length = max(1, min(BLOCK, windows // 4))
+    length = block_length(windows)
     starts = np.random.default_rng(seed).integers(0, windows - length + 1, -(-steps // length))
     return (starts[:, None] + np.arange(length)).ravel()[:steps]
+
+
+def block_length(windows: int) -> int:
+    """Say how many neighbours stay together."""
+    return max(1, min(BLOCK, windows // 4))

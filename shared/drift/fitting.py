@@ -84,6 +84,6 @@ def _unmonitorable(fitted: Baseline) -> tuple[str, ...]:
             )
             if tolerance > LARGEST_TOLERANCE:
                 found.append(f"{name}: varies by {tau:.2g} sd from window to window")
-            elif family in BETTING and tolerance + 2 * error > LARGEST_TOLERANCE:
+            elif family in BETTING and 2 * error > LARGEST_TOLERANCE:
                 found.append(f"{name}: {stream.rows} reference rows are too few")
     return tuple(found)

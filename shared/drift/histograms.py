@@ -13,7 +13,8 @@ from shared.drift.baseline import Baseline, Losses, Residuals, Slice, Task, Volu
 from shared.drift.cells import Cells, Column, category_cells, number_cells
 from shared.drift.counting import grouped, residual_sides, score_columns, score_names
 from shared.drift.reference import Held, Reference, Times
-from shared.drift.spans import LEAST_WINDOWS, declared_windows
+from shared.drift.spans import LEAST_WINDOWS, declared_windows, reference_windows
+from shared.drift.strangers import within_reach
 from shared.drift.streams import Floats
 from shared.drift.variation import CONFIDENCE
 
@@ -62,7 +63,9 @@ def _feature(reference: Reference, name: str) -> Watched:
     column, past = reference.held_out.features[name], reference.past[name]
     cells: Cells
     if reference.kinds[name] == "number":
-        cells = number_cells(np.asarray(column, np.float64), np.asarray(past, np.float64))
+        windows = reference_windows(reference.past_times, reference.window_us)
+        known = within_reach(np.asarray(past, np.float64), windows)
+        cells = number_cells(np.asarray(column, np.float64), known)
     else:
         cells = category_cells(
             cast("Sequence[str | None]", column), cast("Sequence[str | None]", past)

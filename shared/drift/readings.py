@@ -175,8 +175,7 @@ def _tilts(streams: Sequence[Stream], tolerances: Floats) -> Tilts:
 
 
 def _bets(streams: Sequence[Stream], baseline: Baseline, family: str, factor: float) -> Bets:
-    variation = baseline.variation[family]
-    means = variation.tolerances(factor) + 2.0 * np.array(variation.error)
+    means = baseline.variation[family].tolerated_means(factor)
     kept = means <= LARGEST_TOLERANCE
     return Bets(Streams(list(compress(streams, kept))), means[kept])
 

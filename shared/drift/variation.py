@@ -21,6 +21,7 @@ from shared.drift.families import (
 )
 from shared.drift.reference import Held, Reference
 from shared.drift.spans import Groups, declared_windows, reference_windows
+from shared.drift.strangers import strange
 from shared.drift.streams import Floats, Integers, Stream, Streams
 from shared.drift.watch import input_cells, outcome_cells
 
@@ -56,7 +57,11 @@ def counted_windows(reference: Reference, bare: Baseline) -> dict[str, Integers]
     return {
         "inputs": features,
         "impact": cells.counts(places, mine, g),
-        "quality": _quality_counts(reference, bare, features),
+        "quality": _quality_counts(
+            reference,
+            bare,
+            _input_counts(bare, [reference.past[name] for name in names], past, blind=True),
+        ),
         "loss": grouped(losses, mine, g, outcomes.loss_width),
         "calibration": grouped(residuals, mine, g, outcomes.residual_width),
         "slices": np.concatenate([np.zeros((g, 0), np.int64), *slices], axis=1),
@@ -65,13 +70,21 @@ def counted_windows(reference: Reference, bare: Baseline) -> dict[str, Integers]
     }
 
 
-def _input_counts(bare: Baseline, columns: Sequence[Column], groups: Groups) -> Integers:
-    """Count features by window; the scores of the past are not known, their cells stay empty."""
+def _input_counts(
+    bare: Baseline, columns: Sequence[Column], groups: Groups, *, blind: bool = False
+) -> Integers:
+    """Count features by window; the scores of the past are not known, their cells stay empty.
+
+    `blind` windows know the range and the categories of all windows but their own block's, as a
+    window to come will: otherwise no reference window would ever hold anything strange.
+    """
     g = int(groups.max(initial=-1)) + 1
-    parts = [
-        grouped(one.cells.places(column), groups, g, one.cells.width)
-        for one, column in zip(bare.features, columns, strict=True)
-    ]
+    parts = []
+    for one, column in zip(bare.features, columns, strict=True):
+        places = one.cells.places(column)
+        if blind:
+            places = np.where(strange(one.cells, column, groups), one.cells.strange[0], places)
+        parts.append(grouped(places, groups, g, one.cells.width))
     scores = sum(one.cells.width for one in bare.scores)
     return np.concatenate([*parts, np.zeros((g, scores), np.int64)], axis=1)
 
@@ -82,7 +95,7 @@ def _quality_counts(reference: Reference, bare: Baseline, merged: Integers) -> I
     if bare.volume is not None:
         groups = declared_windows(reference.past_times, reference.window_us)
         columns = [reference.past[one.name] for one in bare.features]
-        counts = _input_counts(bare, columns, groups)[1:-1]
+        counts = _input_counts(bare, columns, groups, blind=True)[1:-1]
     first = bare.features[0].cells.width
     rows = counts[:, :first].sum(axis=1)
     return np.concatenate([counts, np.stack([0 * rows, rows, rows], axis=1)], axis=1)
