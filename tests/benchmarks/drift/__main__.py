@@ -16,6 +16,7 @@ from tests.benchmarks.drift.judging import Delay, Quiet, merged, pooled
 from tests.benchmarks.peers import Missing, environment
 
 ROUNDS = 7
+EVERY = 10  # tasks between two lines where there is no terminal
 
 
 def main(
@@ -40,11 +41,13 @@ def main(
     delays: list[Delay] = []
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        for own_quiet, own_delays in progress.track(
-            study.run(listed, processes), total=len(listed), description="simulating"
-        ):
+        task = progress.add_task("simulating", total=len(listed))
+        for done, (own_quiet, own_delays) in enumerate(study.run(listed, processes), 1):
             quiet += own_quiet
             delays += own_delays
+            progress.advance(task)
+            if not console.is_terminal and done % EVERY == 0:
+                console.log(f"{done} of {len(listed)} tasks")
     report = tables.report(merged(quiet), pooled(delays), counted)
     tables.show(console, report)
     tables.write(folder, report)

@@ -69,7 +69,7 @@ class World:
 
     Attributes:
         setting: name in SETTINGS.
-        rows: predictions per window.
+        rows: labels that each window has at least; a tenth more are predicted.
         sure: see above.
         share: of rows in the first of ten slices.
 
@@ -100,7 +100,7 @@ class World:
 
     def draw(self, windows: int, rng: np.random.Generator, change: Change = NOTHING) -> Rows:
         """Draw rows of windows."""
-        shape = (windows, self.rows)
+        shape = (windows, round(1.1 * self.rows))
         picks = rng.integers(POINTS, size=shape)
         scores = self.points[picks]
         others = rng.integers(1, SLICES, size=shape)
@@ -171,7 +171,7 @@ class Tail:
         self.world, self.rng = world, rng
         rows = world.draw(REFERENCE_WINDOWS, rng)
         kept = rows.arrived.ravel()
-        times = (np.arange(rows.scores.size) * WINDOW_US // world.rows)[kept]
+        times = (np.arange(rows.scores.size) * WINDOW_US // rows.scores.shape[1])[kept]
         scores, labels = rows.scores.ravel()[kept], rows.labels.ravel()[kept]
         feature = rng.standard_normal(len(scores))
         losses = rows.losses.ravel()[kept]
@@ -257,7 +257,7 @@ class Tail:
                     Outcomes(
                         at,
                         at + WINDOW_US,
-                        self.world.rows,
+                        kept.size,
                         int(kept.sum()),
                         np.bincount(own, minlength=losses_of),
                         np.bincount(residual[place, kept], minlength=cells.residual_width),

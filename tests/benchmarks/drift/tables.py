@@ -50,25 +50,53 @@ def report(quiet: Sequence[Quiet], delays: Sequence[Delay], counted: Sequence[Ro
 
 
 def write(folder: Path, document: Row) -> None:
-    """Write the document to drift.json."""
+    """Write the document to drift.json, its tables to drift.md."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "drift.json").write_text(json.dumps(document, indent=1, allow_nan=False))
+    parts = [f"**{title}**\n\n{_markdown(rows)}\n" for title, rows in _tables(document)]
+    (folder / "drift.md").write_text("\n".join(parts))
 
 
 def show(console: Console, document: Row) -> None:
     """Print the tables and the headlines."""
-    alarms, delays = document["false_alarms"], document["delays"]
-    for setting in dict.fromkeys(row["setting"] for row in alarms):
-        own = [row for row in alarms if row["setting"] == setting]
-        console.print(table(f"False alarms per window (95 % bound): {setting}", _by_size(own)))
-    kept = {(row["rule"], row["setting"], row["n"]) for row in alarms if row["keeps"]}
-    title = "Windows from drift to alarm: median (nine in ten); [...] has too many false alarms"
-    for labelled in (False, True):
-        own = [row for row in delays if row["setting"].startswith("labels") is labelled]
-        console.print(table(title, _side_by_side(own, kept)))
+    for title, rows in _tables(document):
+        console.print(table(title, rows))
     console.print(table("Counting", document["counting"]))
     for name in list(document)[:5]:
         console.print(f"{name}: {document[name]:,.3g}")
+
+
+def _tables(document: Row) -> list[tuple[str, Sequence[Row]]]:
+    alarms, delays = document["false_alarms"], document["delays"]
+    kept = {(row["rule"], row["setting"], row["n"]) for row in alarms if row["keeps"]}
+    of = {True: "labels", False: "features"}
+    return [
+        *(
+            (
+                f"False alarms in windows, {name} (upper end of the 95 % interval, per window)",
+                _by_rule([row for row in alarms if _of_labels(row) is labelled]),
+            )
+            for labelled, name in of.items()
+        ),
+        *(
+            (
+                f"Windows from the drift to the alarm, {name}: median (nine in ten)",
+                _side_by_side([row for row in delays if _of_labels(row) is labelled], kept),
+            )
+            for labelled, name in of.items()
+        ),
+    ]
+
+
+def _of_labels(row: Row) -> bool:
+    return bool(row["setting"].startswith("labels"))
+
+
+def _markdown(rows: Sequence[Row]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, ["---"] * len(names)]
+    lines += [[str(row.get(name, "")) for name in names] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _order(one: Quiet | Delay) -> tuple[str, int, bool]:
@@ -106,12 +134,15 @@ def _finite(windows: float) -> float | None:
     return windows if isfinite(windows) else None
 
 
-def _by_size(alarms: Sequence[Row]) -> list[Row]:
-    """Lay out a rule per row, a size of window per column."""
-    laid: dict[str, dict[str, str]] = {}
+def _by_rule(alarms: Sequence[Row]) -> list[Row]:
+    """Lay out a setting per row, a rule per column."""
+    laid: dict[tuple[str, int], dict[str, str]] = {}
     for row in alarms:
-        cell = f"{row['alarms']:,} / {row['windows']:,} ({row['at_most']:.2g})"
-        laid.setdefault(row["rule"], {"rule": row["rule"]})[f"n = {row['n']:,}"] = cell
+        if ":" in row["rule"]:  # one of our detectors alone
+            continue
+        key = row["setting"], row["n"]
+        line = laid.setdefault(key, {"setting": key[0], "n": f"{key[1]:,}"})
+        line[row["rule"]] = f"{row['alarms']:,} / {row['windows']:,} ({row['at_most']:.2g})"
     return list(laid.values())
 
 
@@ -122,7 +153,7 @@ def _side_by_side(
     laid: dict[tuple[str, str, int], dict[str, str]] = {}
     for row in delays:
         key = row["drift"], row["setting"], row["n"]
-        line = laid.setdefault(key, {"drift": key[0], "setting": key[1], "rows": f"{key[2]:,}"})
+        line = laid.setdefault(key, {"drift": key[0], "setting": key[1], "n": f"{key[2]:,}"})
         cell = f"{_wait(row['median'])} ({_wait(row['nine_in_ten'])})"
         cheap = (row["rule"], row["setting"], row["n"]) in kept
         line[row["rule"]] = cell if cheap else TOO_DEAR.format(cell)

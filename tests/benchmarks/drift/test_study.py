@@ -180,6 +180,7 @@ def test_the_whole_study_runs(tmp_path):
         "counting_floor_ratio",
     ]
     assert document["counting_floor_ratio"] > 0
+    assert "| drift | setting | n | driftwheel |" in (tmp_path / "drift.md").read_text()
     settings = {row["setting"] for row in document["false_alarms"] if row["rule"] == OURS}
     assert len(settings) >= 6
     assert {row["rule"] for row in document["delays"]} >= {OURS, "PSI > .2", "Evidently, half"}
