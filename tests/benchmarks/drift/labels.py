@@ -233,14 +233,15 @@ class Tail:
         return abs(mean - middle) > spread
 
     def _wait(self, states: Sequence[object], change: Change, horizon: int) -> float:
-        for number, (window, _) in enumerate(self._windows(horizon, change, part=8), 1):
+        later = self._windows(horizon, change, part=8, start=WARM)
+        for number, (window, _) in enumerate(later, 1):
             states, told = self._observe(states, window)
             if told.any():
                 return float(number)
         return np.inf
 
     def _windows(
-        self, windows: int, change: Change = NOTHING, part: int = PART
+        self, windows: int, change: Change = NOTHING, part: int = PART, start: int = 0
     ) -> Iterator[tuple[Outcomes, float]]:
         """Count windows, with each one's mean loss."""
         cells, losses_of = self.watch.outcomes, self.watch.outcomes.loss_width
@@ -250,7 +251,7 @@ class Tail:
             lost = cells.losses(rows.losses.ravel()).reshape(shape)
             residual = cells.residuals(rows.scores.ravel(), rows.labels.ravel()).reshape(shape)
             for place, kept in enumerate(rows.arrived):
-                at = (begin + place) * WINDOW_US
+                at = (start + begin + place) * WINDOW_US
                 own, slices = lost[place, kept], rows.slices[place, kept]
                 by_slice = np.bincount(slices * losses_of + own, minlength=SLICES * losses_of)
                 yield (
