@@ -53,6 +53,11 @@ class Run:
         """Name what it brings."""
         return f"0.0.{self.number}"
 
+    @property
+    def brought(self) -> bool:
+        """Tell whether it has brought a candidate, taken or not."""
+        return self.result in ("promoted", "refused")
+
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
@@ -176,6 +181,7 @@ class Desk:
             trained_at=None if trained_at is None else moment(trained_at),
             learned=champion.learned,
             last=self._last(),
+            tried=self._tried(),
             drift=drift,
             changed=changed,
             alerts=tuple(
@@ -207,6 +213,11 @@ class Desk:
         ]
         return tuple((microseconds(a), microseconds(b)) for a, b in merged(over))
 
+    def _tried(self) -> int:
+        """Count the labels of the last run that brought a candidate and was not about drift."""
+        counts = [run.labels for run in self.runs if run.pin.since is None and run.brought]
+        return counts[-1] if counts else 0
+
     def _last(self) -> LastRun | None:
         if not self.runs:
             return None
@@ -216,5 +227,5 @@ class Desk:
             at=moment(last.now),
             labels=last.labels,
             ended=last.result is not None,
-            brought=last.result in ("promoted", "refused"),
+            brought=last.brought,
         )
