@@ -177,8 +177,8 @@ class Store(Protocol):
         """Tell whether there is a ledger of any model: without, the store is new or was lost."""
         ...
 
-    async def write_ledger(self, model: str, ledger: bytes) -> None:
-        """Replace what is known about a model's merged windows."""
+    async def write_ledger(self, model: str, ledger: bytes, known: bytes | None) -> bool:
+        """Replace what was known about a model's merged windows; False where it is not any more."""
         ...
 
 

@@ -22,7 +22,7 @@ BIN_US = 86_400_000_000
 FIELDS = ("predictions", "labels", "told_predictions", "told_labels")
 SCRIPTS = {
     name: (Path(__file__).parent / f"{name}.lua").read_text()
-    for name in ("advance", "keep", "claim", "count")
+    for name in ("advance", "keep", "claim", "count", "ledger")
 }
 SHAS = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so
 
@@ -151,9 +151,12 @@ class RedisStore:
         """See `ports.Store`."""
         return bool(await self._client.exists(self._ledgers))
 
-    async def write_ledger(self, model: str, ledger: bytes) -> None:
+    async def write_ledger(self, model: str, ledger: bytes, known: bytes | None) -> bool:
         """See `ports.Store`."""
-        await self._client.hset(self._ledgers, model, ledger)
+        digest = hashlib.sha1(known).hexdigest() if known is not None else ""  # noqa: S324 - as Redis has it
+        keys = [self._ledgers.encode()]
+        (written,) = await self._run([("ledger", keys, [model, digest, ledger])])
+        return bool(written)
 
     @property
     def _client(self) -> Any:

@@ -88,7 +88,8 @@ class Measuring:
         if events:
             ledger.remember(event.event_id, [_written(told) for told in events], REMEMBERED)
         # Written before it is published: a copy of this event finds what it has led to.
-        await self.store.write_ledger(event.model, msgspec.msgpack.encode(ledger))
+        if not await self.store.write_ledger(event.model, msgspec.msgpack.encode(ledger), packed):
+            raise Transient(f"somebody else merges the windows of {event.model}")
         return Told(events=events)
 
     async def _lost(self) -> bool:

@@ -141,9 +141,12 @@ class MemoryStore:
     async def knows_ledgers(self):
         return bool(self.ledgers)
 
-    async def write_ledger(self, model, ledger):
+    async def write_ledger(self, model, ledger, known):
         self._trouble()
+        if self.ledgers.get(model) != known:
+            return False
         self.ledgers[model] = ledger
+        return True
 
 
 def label(time: int, value: float, offset: int) -> bytes:

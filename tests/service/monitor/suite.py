@@ -46,10 +46,18 @@ class StoreBehaviour:
         assert await claimed(store, 0, [(A, 0)]) is None
 
     async def test_keeps_ledgers_by_model(self, store):
-        await store.write_ledger("m", b"\x00one")
+        assert await store.write_ledger("m", b"\x00one", None)
         assert await store.ledger("m") == b"\x00one"
         assert await store.ledger("n") is None
         assert await store.knows_ledgers()
+
+    async def test_a_ledger_is_replaced_by_who_knows_it(self, store):
+        assert not await store.write_ledger("m", b"two", b"\x00one")
+        assert await store.write_ledger("m", b"\x00one", None)
+        assert not await store.write_ledger("m", b"two", None)
+        assert not await store.write_ledger("m", b"two", b"else")
+        assert await store.write_ledger("m", b"two", b"\x00one")
+        assert await store.ledger("m") == b"two"
 
     async def test_watermarks_never_fall(self, store):
         await store.advance("m", {0: Heard(100, 5.5), 1: Heard(50, 6.5)}, 50)

@@ -254,6 +254,28 @@ async def _abandoned(_):
     raise Gone
 
 
+async def test_a_former_owner_changes_no_ledger(clean, monkeypatch):
+    world = watched()
+    write, others = world.store.write_ledger, []
+
+    async def slower(model, ledger, known):
+        if len(others) < 3:
+            others.append(known)
+            await write(model, (known or b"\x80"), known)
+            world.store.ledgers[model] = known or b"\x80"
+            return await write(model, ledger, b"what was there before")
+        return await write(model, ledger, known)
+
+    async def rest(_): ...
+
+    monkeypatch.setattr(world.store, "write_ledger", slower)
+    monkeypatch.setattr(world.consumers[WINDOWS], "rest", rest)
+    fill(world, 14, flipped=range(5, 14), nulls=range(8, 11))
+    await settled(world)
+    assert len(others) == 3
+    assert everything(world) == clean
+
+
 async def test_a_lost_store_is_rebuilt_from_the_counted_topics(clean):
     world = watched()
     fill(world, 14, flipped=range(5, 14), nulls=range(8, 11))
