@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
+from aiokafka.errors import KafkaError
 from opentelemetry import trace
 
 from contracts import Event
@@ -83,7 +84,7 @@ class Timer:
     ) -> None:
         self.teller, self.ask, self.every_s = teller, ask, every_s
         self.transient: tuple[type[Exception], ...]
-        self.transient = (Transient, ConnectionError, TimeoutError, *transient)
+        self.transient = (Transient, ConnectionError, TimeoutError, KafkaError, *transient)
         self.trouble: str | None = None
         self._running: asyncio.Task[None] | None = None
 

@@ -17,20 +17,21 @@ from rich.table import Table
 
 from deploy.local.stack import infrastructure
 from shared.kafka import Names
+from tests.storm.faults import LONG
 from tests.storm.mortal import POINTS
 from tests.storm.said import said
 from tests.storm.seen import Verdict
-from tests.storm.storm import LONG, Storm, storm, through
+from tests.storm.storm import Storm, storm, through
 
 RHYTHM_S = 1.0
-KILL_EVERY_S = 4.0
+KILL_EVERY_S = 8.0
 WIDTH = 150  # where the output goes to a file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one storm; 1 when anything is lost or wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
-    parser.add_argument("--predictions", type=int, default=9000, help="of the larger model")
+    parser.add_argument("--predictions", type=int, default=12000, help="of the larger model")
     parser.add_argument("--seed", type=int, default=1, help="of the streams and the kills")
     parser.add_argument("--logs", type=Path, help="a folder for state and logs")
     asked = parser.parse_args(arguments)
@@ -70,7 +71,7 @@ def _tell(console: Console, one: Storm, verdicts: dict[str, Verdict], took_s: fl
     console.print(
         f"{sent} predictions, {deaths.total()} SIGKILLs in {took_s:.0f} s: {dict(deaths)}"
     )
-    console.print(f"also: {', '.join(one.faults)}")
+    console.print(f"also: {', '.join(map(str, one.faults))}")
     table = Table("run", *asdict(verdicts["live"]))
     for name, verdict in verdicts.items():
         table.add_row(name, *map(str, asdict(verdict).values()))

@@ -26,6 +26,7 @@ from shared.kafka.message import headers_of
 from shared.kafka.names import DEAD_LETTERS, control_topics, data_topics, ensure
 from tests.service.monitor.world import declared, released
 from tests.storm.copies import Copies
+from tests.storm.faults import Fault
 from tests.storm.oracle import Truth, truth_of
 from tests.storm.said import Label, Prediction, Said, declaration
 from tests.storm.seen import Seen, Verdict, differing, judged
@@ -34,25 +35,6 @@ PARTITIONS = 3
 DEADLINE_S = 90
 CHUNK_H = 2.0
 RETRY_S = 0.3
-
-Fault = tuple[float, str, float | str]  # seconds after the one before, what happens, how
-SHORT: tuple[Fault, ...] = (
-    (3, "flushed", ""),
-    (2, "without_redis", 2),
-    (2, "without_kafka", 0.5),
-)
-LONG: tuple[Fault, ...] = (
-    (20, "flushed", ""),
-    (25, "without_redis", 3),
-    (25, "without_kafka", 1),
-    (20, "without_a_copy", 12),
-    (25, "with_a_torn_redis", 40_000),
-    (25, "flushed", ""),
-    (3, "without_redis", 3),
-    (25, "without_kafka", 8),
-    (20, "without_a_copy", 12),
-    (20, "with_a_torn_redis", 400_000),
-)
 
 
 @dataclass(slots=True)
@@ -79,7 +61,7 @@ class Storm:
     rhythm_s: float
     seen: dict[str, Seen] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
     async def send(self) -> None:
         """Send the streams in their rhythm, and what lets everything mature."""
@@ -196,10 +178,10 @@ class Storm:
 
     async def suffer(self, faults: Sequence[Fault]) -> None:
         """Let faults happen, one after another."""
-        for pause_s, name, value in faults:
-            await asyncio.sleep(pause_s)
-            self.faults.append(f"{name} {value}".strip())
-            await getattr(self, name)(*([value] if value != "" else []))
+        for fault in faults:
+            await asyncio.sleep(fault.after_s)
+            self.faults.append(fault)
+            await getattr(self, fault.name)(*fault.arguments)
 
     async def without_redis(self, seconds: float) -> None:
         """SIGKILL Redis and start it again after a while."""

@@ -119,11 +119,13 @@ class Closing:
     async def _idle(self, payloads: Payloads, partition: int, passed: int) -> Told:
         predictions, _ = self.placing.positions(payloads.model, partition)
         beginning, end = (await self.log.bounds([predictions]))[predictions]
-        (head,) = await self.store.heads(payloads.model, [partition])
-        if head is None:
-            return Told()  # The head group has yet to look at it.
-        # A broker that comes back may answer with an end of before.
-        cursor, end = self.waiting.get(predictions), max(end, head.offset)
+        cursor = self.waiting.get(predictions)
+        if cursor is None:
+            (head,) = await self.store.heads(payloads.model, [partition])
+            if head is None:
+                return Told()  # The head group has yet to look at it.
+            # A broker that comes back may answer with an end of before.
+            end = max(end, head.offset)
         nothing = Due(
             partition, cursor.offset if cursor else end, b"", b"", passed, payloads.grace_s
         )
