@@ -158,14 +158,14 @@ class MemoryKafka:
             item
             for position in sorted(self.logs)
             if any(route.fullmatch(position.topic) for route, _ in consumer.routes)
-            for item in self.logs[position][positions[position] :][: consumer.max_records]
+            for item in self.logs[position][positions.get(position, 0) :][: consumer.max_records]
         ]
         if not unread:
             return False
         before = dict(positions)
         async for ends, _ in consumer.process(runs_of(unread)):
             positions.update(ends)
-        return any(positions[position] != before.get(position, 0) for position in positions)
+        return any(end != before.get(position, 0) for position, end in positions.items())
 
 
 def telemetry(service: str = "test") -> Telemetry:

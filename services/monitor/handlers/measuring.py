@@ -41,7 +41,7 @@ Take = Callable[[Ledger, Judging], Sequence[Event]]
 Counted = PredictionsCounted | WindowCounted | QualityMeasured
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Measuring:
     """Puts the parts of windows together, one message at a time.
 
@@ -53,6 +53,7 @@ class Measuring:
         watches: know the baseline of each version.
         positions: of all that is read; read again from the start when the ledgers are lost.
         group: the consumer group that reads them.
+        wrote: this process has written a ledger since it read from the start.
 
     """
 
@@ -63,6 +64,7 @@ class Measuring:
     watches: Watches
     positions: Sequence[Position]
     group: str
+    wrote: bool = False
 
     async def take(self, event: Counted, take: Take) -> Told:
         """Let one message change the ledger of its model, and tell what that shows."""
@@ -90,13 +92,18 @@ class Measuring:
         # Written before it is published: a copy of this event finds what it has led to.
         if not await self.store.write_ledger(event.model, msgspec.msgpack.encode(ledger), packed):
             raise Transient(f"somebody else merges the windows of {event.model}")
+        self.wrote = True
         return Told(events=events)
 
     async def _lost(self) -> bool:
         """Tell whether windows were merged before of which the store knows nothing."""
         if await self.store.knows_ledgers():
             return False
-        return any((await self.log.committed(self.group, self.positions)).values())
+        commits = await self.log.committed(self.group, self.positions)
+        if any(commits.values()) or (self.wrote and not commits):
+            return True
+        self.wrote = False
+        return False
 
 
 async def measure_outcomes(event: WindowCounted, *, measuring: Measuring) -> Told:

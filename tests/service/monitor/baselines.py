@@ -51,6 +51,7 @@ def baseline(promise=100, per_day=300):
         past=features,
         delays_us=np.full(len(times), 3_600_000_000),
         arrived=1.0,
+        matured=np.full((60, 2), per_day),
     )
     return fit(reference, promise=promise, seed=1)
 
