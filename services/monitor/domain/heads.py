@@ -10,7 +10,8 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from services.monitor.domain.tallies import numbered, start_of
+from services.monitor.domain.sums import numbered
+from services.monitor.domain.tallies import start_of
 
 BEFORE_ALL = -(2**62)
 

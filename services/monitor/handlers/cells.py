@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.monitor.domain.heads import Cells, Predictions
-from services.monitor.domain.tallies import Widths, numbered
+from services.monitor.domain.sums import Widths, numbered
 from services.monitor.handlers.payloads import Floats, Payloads
 from services.monitor.handlers.reading import Integers, Read
 from services.monitor.handlers.watching import Watched, Watches

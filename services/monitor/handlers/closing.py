@@ -10,7 +10,8 @@ import msgspec
 
 from contracts.base import Window
 from contracts.performance import Tally, VersionTally, WindowCounted
-from services.monitor.domain.tallies import Sums, VersionSums, Windows, WindowSums
+from services.monitor.domain.sums import Sums, VersionSums
+from services.monitor.domain.tallies import Windows, WindowSums
 from services.monitor.domain.watermarks import NEVER, model_watermark
 from services.monitor.handlers.payloads import Payloads, moment
 from services.monitor.handlers.placing import Placing

@@ -7,7 +7,8 @@ from contracts.base import Window
 from contracts.declaration import Declaration
 from contracts.performance import PerformanceMeasured, SlicePerformance
 from services.monitor.domain.merging import Whole
-from services.monitor.domain.tallies import Sums, VersionSums, WindowSums
+from services.monitor.domain.sums import Sums, VersionSums
+from services.monitor.domain.tallies import WindowSums
 from services.monitor.handlers.payloads import moment
 
 MOST_SLICES = 1000

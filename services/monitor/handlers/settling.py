@@ -11,7 +11,8 @@ import numpy as np
 
 from contracts.data import OUTCOMES
 from services.monitor.domain.labels import OUTCOME, Label, Outcomes, Remembered, joined
-from services.monitor.domain.tallies import Measured, Windows, losses_of
+from services.monitor.domain.sums import Measured, losses_of
+from services.monitor.domain.tallies import Windows
 from services.monitor.handlers.cells import placed
 from services.monitor.handlers.closing import Closing, unpacked
 from services.monitor.handlers.outcomes import Writer

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.monitor.domain.merging import Merging
-from services.monitor.domain.tallies import Sums, VersionSums, WindowSums
+from services.monitor.domain.sums import Sums, VersionSums
+from services.monitor.domain.tallies import WindowSums
 
 
 def part(n, through=5):

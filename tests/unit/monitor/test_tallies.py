@@ -6,16 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.domain.tallies import (
-    MOST_SLICES,
-    Measured,
-    Sums,
-    VersionSums,
-    Widths,
-    Windows,
-    WindowSums,
-    start_of,
-)
+from services.monitor.domain.sums import MOST_SLICES, Measured, Sums, VersionSums, Widths
+from services.monitor.domain.tallies import Windows, WindowSums, start_of
 
 ONE = (1.0, 1.0, 0.5, 0.25, 0.25, 1.0, 0.1875, 3.0)
 UNLABELLED = (1.0, *[0.0] * 7)
