@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -54,18 +54,7 @@ def backtest(
     ] = None,
 ) -> None:
     """Replay what is kept under other policies: what would have been alarmed, trained, gained."""
-    question: dict[str, Any] = {}
-    if start is not None:
-        question["from"] = f"{start.isoformat()}Z"
-    if end is not None:
-        question["to"] = f"{end.isoformat()}Z"
-    if policy is not None:
-        question["policies"] = backtests.policies(policy)
-    if picture is not None:
-        if picture.suffix not in PICTURES:
-            raise Invalid(f"{picture}: a picture is a file {' or '.join(PICTURES)}")
-        question["picture"] = picture.suffix[1:]
-
+    question = _question(start, end, policy, picture)
     result = run(_answer(ctx, model, question))
     if picture is not None:
         picture.write_bytes(base64.b64decode(result.pop("picture")))
@@ -73,6 +62,20 @@ def backtest(
         document(result)
     else:
         _show(result)
+
+
+def _question(
+    start: datetime | None, end: datetime | None, policy: Path | None, picture: Path | None
+) -> dict[str, Any]:
+    if picture is not None and picture.suffix not in PICTURES:
+        raise Invalid(f"{picture}: a picture is a file {' or '.join(PICTURES)}")
+    asked = {
+        "from": start and f"{start.isoformat()}Z",
+        "to": end and f"{end.isoformat()}Z",
+        "policies": backtests.policies(policy) if policy else None,
+        "picture": picture and picture.suffix[1:],
+    }
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 async def _answer(ctx: typer.Context, model: str, question: Mapping[str, Any]) -> Line:
@@ -136,6 +139,10 @@ def _show(result: Mapping[str, Any]) -> None:
     ]
     columns(titles, rows)
     line("")
+    _show_first_alarms(policies)
+
+
+def _show_first_alarms(policies: Sequence[Mapping[str, Any]]) -> None:
     first = {name for one in policies for name in one["first_alarms"]}
     columns(
         ("first alarm", *(one["name"] for one in policies)),

@@ -12,9 +12,10 @@ from services.training.domain.situation import Drift, LastRun, Rules, Situation,
 from services.training.domain.spans import merged
 from services.training.domain.split import SMALLEST_PARTS
 from services.training.ports import Policy
+from services.training.run.backtest.alarms import Alarm, Alert
 from services.training.run.backtest.candidates import Pin
 from services.training.run.backtest.history import History, Span
-from services.training.run.backtest.watching import Alarm, Alert, Champion
+from services.training.run.backtest.watching import Champion
 from services.training.run.dataset import microseconds
 from services.training.run.evaluation import moment
 

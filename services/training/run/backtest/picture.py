@@ -19,6 +19,8 @@ UNITS = {"log_loss": "nats", "brier": "", "mae": "in units of the label", "mse":
 COLOURS = ("#8c8c8c", "#4c78a8", "#e45756", "#2a9d4b", "#b279a2", "#f2a541", "#54a3a3", "#9d755d")
 KINDS = {"retrain": "#e45756", "fault": "#222222", "inform": "#9ecae9"}
 SMOOTHED = 7
+PROMOTED: dict[str, Any] = {"marker": "^", "s": 46, "edgecolors": "white", "linewidths": 0.8}
+REFUSED: dict[str, Any] = {"marker": "x", "s": 34, "linewidths": 1.5}
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -62,25 +64,12 @@ def _lines(axes: Axes, result: Mapping[str, Any]) -> None:
     for number, policy in enumerate(result["policies"]):
         colour = COLOURS[number % len(COLOURS)]
         times, values = _smoothed(policy["windows"])
-        label = f"{policy['name']}: {policy['loss']:.4f}"
-        if policy["cost"] is not None:
-            label += f", cost {policy['cost']:.4f}"
-        label += f", {policy['retrains']} retrains"
         front = 2.0 + number / 10
-        axes.plot(times, values, color=colour, linewidth=1.6, label=label, zorder=front)
-        for outcome, marker, filled in (("promoted", "^", True), ("refused", "x", False)):
+        axes.plot(times, values, color=colour, linewidth=1.6, label=_label(policy), zorder=front)
+        for outcome, style in (("promoted", PROMOTED), ("refused", REFUSED)):
             at = _times(run["ended"] for run in policy["runs"] if run["result"] == outcome)
             heights = np.interp(at.astype(np.int64), times.astype(np.int64), values)
-            axes.scatter(
-                at,
-                heights,
-                marker=marker,
-                s=46 if filled else 34,
-                color=colour,
-                edgecolors="white" if filled else None,
-                linewidths=0.8 if filled else 1.5,
-                zorder=front + 1,
-            )
+            axes.scatter(at, heights, color=colour, zorder=front + 1, **style)
     axes.scatter([], [], marker="^", color="#444444", label="candidate promoted")
     axes.scatter([], [], marker="x", color="#444444", label="candidate refused")
     axes.set_ylabel(f"{metric.replace('_', '-')}{f' ({unit})' if unit else ''}, lower is better")
@@ -95,6 +84,11 @@ def _lines(axes: Axes, result: Mapping[str, Any]) -> None:
     axes.text(0, 1.015, text, transform=axes.transAxes, color="#555555", fontsize=9)
     axes.grid(axis="y", color="#e6e6e6")
     axes.legend(frameon=False, fontsize=9, ncols=2)
+
+
+def _label(policy: Mapping[str, Any]) -> str:
+    cost = "" if policy["cost"] is None else f", cost {policy['cost']:.4f}"
+    return f"{policy['name']}: {policy['loss']:.4f}{cost}, {policy['retrains']} retrains"
 
 
 def _alarms(axes: Axes, told: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> None:

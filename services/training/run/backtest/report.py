@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.declaration import Cost, Declaration
+from services.training.run.backtest.alarms import Alarm, Alert
 from services.training.run.backtest.desk import Run
 from services.training.run.backtest.history import History
 from services.training.run.backtest.simulation import MICROSECOND, Replayed
-from services.training.run.backtest.watching import Alarm, Champion
+from services.training.run.backtest.watching import Champion
 from services.training.run.evaluation import moment
 from shared.losses import costs, losses
 
@@ -124,44 +125,40 @@ def report(history: History, replays: Sequence[Replayed], start: int, end: int) 
 def _policy(
     span: Span, replayed: Replayed, of: Served, chosen: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    runs, alarms, desk = replayed.desk.runs, replayed.alarms, replayed.desk
-    first = replayed.champions[1].since if replayed.champions[1:] else None
-    results = Counter(run.result for run in runs)
+    desk, spec = replayed.desk, replayed.declaration.spec
     return {
         "name": replayed.policy.name,
         "trigger": replayed.policy.trigger,
-        "drift": replayed.declaration.spec.drift.model_dump(mode="json"),
-        "retraining": replayed.declaration.spec.retraining.model_dump(mode="json"),
+        "drift": spec.drift.model_dump(mode="json"),
+        "retraining": spec.retraining.model_dump(mode="json"),
         **of.means(chosen),
         "whole": of.means(np.ones(len(chosen), dtype=bool)),
-        "retrains": sum(first is not None and run.at >= first for run in runs),
-        "promoted": results["promoted"],
-        "refused": results["refused"],
-        "failed": results["failed"],
-        "alarms": dict(Counter(alarm.detector for alarm in alarms)),
-        "first_alarms": {
-            alarm.detector: _text(alarm.at) for alarm in sorted(alarms, key=lambda a: -a.at)
-        },
-        "runs": [_run(run) for run in runs],
-        "told": [_alarm(alarm) for alarm in alarms],
-        "suppressed": [
-            {"at": _text(one.at), "trigger": one.trigger, "reason": one.reason}
-            for one in desk.suppressed
-        ],
-        "alerts": [
-            {
-                "detector": alert.detector,
-                "since": _text(alert.since),
-                "until": None if alert.until is None else _text(alert.until),
-                "blamed": alert.blamed,
-            }
-            for alert in desk.alerts
-        ],
+        **_counted(replayed),
         "versions": [
             {"version": champion.version, "since": _text(champion.since)}
             for champion in replayed.champions
         ],
+        "runs": [_run(run) for run in desk.runs],
+        "told": [_alarm(alarm) for alarm in replayed.alarms],
+        "suppressed": [
+            {"at": _text(one.at), "trigger": one.trigger, "reason": one.reason}
+            for one in desk.suppressed
+        ],
+        "alerts": [_alert(alert) for alert in desk.alerts],
         "windows": _windows(span, of),
+    }
+
+
+def _counted(replayed: Replayed) -> dict[str, Any]:
+    """Count runs and alarms; a retrain is a run after the first model has taken over."""
+    runs, alarms = replayed.desk.runs, replayed.alarms
+    results = Counter(run.result for run in runs)
+    first = replayed.champions[1].since if replayed.champions[1:] else None
+    return {
+        "retrains": sum(first is not None and run.at >= first for run in runs),
+        **{result: results[result] for result in ("promoted", "refused", "failed")},
+        "alarms": dict(Counter(alarm.detector for alarm in alarms)),
+        "first_alarms": {alarm.detector: _text(alarm.at) for alarm in reversed(alarms)},
     }
 
 
@@ -213,6 +210,15 @@ def _alarm(alarm: Alarm) -> dict[str, Any]:
         "blamed": list(alarm.blamed),
         "contributions": _contributions(alarm),
         "summary": alarm.summary,
+    }
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    return {
+        "detector": alert.detector,
+        "since": _text(alert.since),
+        "until": None if alert.until is None else _text(alert.until),
+        "blamed": alert.blamed,
     }
 
 

@@ -9,10 +9,11 @@ from typing import Literal, NamedTuple
 
 from contracts.declaration import Declaration
 from services.training.ports import Policy
+from services.training.run.backtest.alarms import Alarm
 from services.training.run.backtest.candidates import Candidates, measured, refusal
 from services.training.run.backtest.desk import Desk, Run
 from services.training.run.backtest.history import History
-from services.training.run.backtest.watching import Alarm, Champion
+from services.training.run.backtest.watching import Champion
 
 MICROSECOND = timedelta(microseconds=1)
 Advance = Callable[[int], None]

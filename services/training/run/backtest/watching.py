@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.training.run.backtest.alarms import Alarm, Alert, Told, begin, end, spoilt
 from services.training.run.backtest.candidates import Candidate
 from services.training.run.backtest.history import History, Span
-from shared.drift.verdicts import Contribution, State, Verdict
+from shared.drift.verdicts import State, Verdict
 from shared.drift.watch import Watch
 from shared.drift.windows import LEAST_ROWS, Counts, Inputs, Outcomes
 from shared.losses import losses
 
 DOUBTS = ("loss", "calibration", "slices")
 FAULTS = ("quality", "labels")
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """What would have been told.
-
-    Attributes:
-        at: when, microseconds.
-        window: that gave it.
-        since: change point.
-        kind: what it is for: a reason to retrain, a fault of the data, or to be known.
-        blamed: what has moved.
-
-    """
-
-    at: int
-    window: Span
-    detector: str
-    version: str
-    since: int
-    kind: Literal["retrain", "fault", "inform"]
-    evidence: float
-    level: float
-    blamed: tuple[str, ...]
-    contributions: tuple[Contribution, ...] = ()
-    summary: str = ""
-
-
-@dataclass
-class Alert:
-    """A time under a fault of the data; open while `until` is None."""
-
-    detector: str
-    since: int
-    blamed: tuple[str, ...]
-    summary: str
-    until: int | None = None
-
-
-@dataclass
-class Told:
-    """What a detector has told since all was well.
-
-    Attributes:
-        asked: end of the window at which it last asked for a run, microseconds.
-
-    """
-
-    blamed: set[str] = field(default_factory=set)
-    asked: int | None = None
-
-    def adds(self, blamed: Sequence[str], *, asks: bool, until: int, cooldown: int) -> bool:
-        """Take note of an alarm; tell whether it blames more, or asks again after a cool-down."""
-        again = asks and (self.asked is None or until - self.asked >= cooldown)
-        if self.blamed and self.blamed.issuperset(blamed) and not again:
-            return False
-        self.blamed.update(blamed)
-        self.asked = until if asks else self.asked
-        return True
 
 
 @dataclass
@@ -151,7 +93,7 @@ class Champion:
                 yield from self._told(verdict, (window.start, window.end), at, alerts)
             elif verdict is not None and verdict.normal and name in self.told:
                 del self.told[name]
-                _end(alerts, name, window.start)
+                end(alerts, name, window.start)
 
     def _told(
         self, verdict: Verdict, window: Span, at: int, alerts: list[Alert]
@@ -161,8 +103,8 @@ class Champion:
         kind: Literal["retrain", "fault", "inform"] = "inform"
         if name in FAULTS:
             kind = "fault"
-            _begin(alerts, verdict)
-        elif name in DOUBTS and not _spoilt(alerts, verdict.since, verdict.until):
+            begin(alerts, verdict)
+        elif name in DOUBTS and not spoilt(alerts, verdict.since, verdict.until):
             kind = "retrain"
         asks, told = kind == "retrain", self.told.setdefault(name, Told())
         if told.adds(blamed, asks=asks, until=verdict.until, cooldown=self.cooldown):
@@ -214,27 +156,6 @@ class Champion:
                 blamed=blamed,
                 summary=f"psi: {blamed[0]} {moved[blamed[0]]:.2f}, {len(blamed)} of them",
             )
-
-
-def _begin(alerts: list[Alert], verdict: Verdict) -> None:
-    for alert in alerts:
-        if alert.detector == verdict.detector and alert.until is None:
-            alert.since = min(alert.since, verdict.since)
-            alert.blamed = tuple(sorted({*alert.blamed, *verdict.listed}))
-            return
-    alerts.append(Alert(verdict.detector, verdict.since, verdict.listed, verdict.summary))
-
-
-def _end(alerts: Sequence[Alert], detector: str, at: int) -> None:
-    for alert in alerts:
-        if alert.detector == detector and alert.until is None:
-            alert.until = at
-
-
-def _spoilt(alerts: Sequence[Alert], since: int, until: int) -> bool:
-    return any(
-        alert.since < until and (alert.until is None or alert.until > since) for alert in alerts
-    )
 
 
 def _counted(places: NDArray[np.intp], width: int) -> Counts:
