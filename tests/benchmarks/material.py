@@ -18,6 +18,8 @@ from contracts.declaration import Declaration
 from services.training.domain.table import PREFIX
 from services.training.run.dataset import Rows
 from services.training.run.trainers import BoostedTrainer, Files
+from shared.drift.baseline import Baseline
+from shared.drift.fitting import Held, Reference, fit
 
 MODEL = "benchmark"
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -148,3 +150,28 @@ def poisoned(sound: Sequence[bytes], share: float) -> list[bytes]:
             value.replace(b'_14":', b'_14":9e9,"_14":'),
         )[number % 4]
     return spoiled
+
+
+def baseline() -> Baseline:
+    """Fit what the monitor watches: scores drawn at random, as the predictions have them."""
+    matrix = values(TRAINED_ON, seed=11)
+    times = int(START.timestamp() * 1e6) + np.arange(TRAINED_ON) * (
+        STEP // timedelta(microseconds=1)
+    )
+    features = dict(zip(NAMES, matrix.T, strict=True))
+    scores = np.random.default_rng(12).uniform(0.01, 0.99, TRAINED_ON)
+    happened = labels(matrix, seed=13).astype(np.float64)
+    losses = -np.log(np.where(happened > 0, scores, 1 - scores))
+    reference = Reference(
+        task="binary",
+        classes=(),
+        window_us=declaration().spec.drift.window // timedelta(microseconds=1),
+        kinds=dict.fromkeys(NAMES, "number"),
+        importance=dict.fromkeys(NAMES, 1 / len(NAMES)),
+        held_out=Held(times, features, scores, happened, losses, {}),
+        past_times=times,
+        past=features,
+        delays_us=np.full(TRAINED_ON, 3_600_000_000),
+        arrived=1.0,
+    )
+    return fit(reference, promise=1000, seed=1)

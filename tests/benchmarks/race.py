@@ -34,6 +34,7 @@ class Release:
 
     version: str
     artifact: str | None
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Track:
 
 
 async def _prepare(where: World, one: Contestant, inputs: Sequence[Rows]) -> None:
-    await where.release(one.release.version, one.release.artifact)
+    await where.release(one.release.version, one.release.artifact, one.release.baseline)
     await where.load(*inputs)
 
 

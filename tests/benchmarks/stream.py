@@ -19,7 +19,7 @@ from shared.artifacts import Artifacts
 from tests.benchmarks import checks, latency
 from tests.benchmarks.delayed import delayed
 from tests.benchmarks.figures import middle
-from tests.benchmarks.material import MODEL, Events, poisoned, trained, values
+from tests.benchmarks.material import MODEL, Events, baseline, poisoned, trained, values
 from tests.benchmarks.race import Contestant, Release, Tell, Track, race
 from tests.benchmarks.rows import Rows, own_rows, user_rows
 
@@ -38,6 +38,7 @@ class Feed:
     Attributes:
         events: per run.
         artifact: digest of the LightGBM model in the artifact store.
+        baseline: digest of a drift baseline there.
         model: file with that model as LightGBM writes it.
         quix: folder of the environment that has Quix Streams, if there is one.
 
@@ -45,6 +46,7 @@ class Feed:
 
     events: int
     artifact: str
+    baseline: str
     model: Path
     quix: Path | None = None
 
@@ -76,12 +78,13 @@ class Feed:
 
 def stored(
     real: Infrastructure, folder: Path, trees: int, profiles: Path | None = None
-) -> tuple[Track, str]:
-    """Store a model as training does; answers where to race, and the model's digest."""
+) -> tuple[Track, str, str]:
+    """Store a model as training does; answers where to race, and digests of model and baseline."""
     files, model = trained(trees), folder / "model.txt"
-    artifact = Artifacts(folder / "state" / "artifacts").put(files)
+    store = Artifacts(folder / "state" / "artifacts")
+    artifact, watched = store.put(files), store.put({"baseline.json": baseline().to_bytes()})
     model.write_bytes(files["model.txt"])
-    return Track(real, folder / "state", model, profiles), artifact
+    return Track(real, folder / "state", model, profiles), artifact, watched
 
 
 def measure(
@@ -107,8 +110,8 @@ def measure(
 
     """
     with tempfile.TemporaryDirectory(dir=folder) as own, infrastructure(own) as real:
-        track, artifact = stored(real, Path(own).resolve(), TREES, profiles)
-        feed = Feed(events, artifact, track.model, quix)
+        track, artifact, watched = stored(real, Path(own).resolve(), TREES, profiles)
+        feed = Feed(events, artifact, watched, track.model, quix)
         runs = {
             "serving": (PREDICTIONS, serving),
             "validation": (EVENTS_VALIDATED, validation),
@@ -188,11 +191,13 @@ def validation(feed: Feed) -> list[Contestant]:
 
 
 def monitor(feed: Feed) -> list[Contestant]:
-    """Count predictions, join them with their labels, measure windows."""
+    """Count predictions, join them with their labels, measure windows and judge them."""
     heard = delayed(Events(feed.regular.matrix[: feed.events // 2]))
     awaited = feed.events // 2
     joined = partial(checks.joined, awaited)
+    bare, watched = Release("1.0.0", None), Release("1.0.0", None, feed.baseline)
     return [
         Contestant("echo", "echo", heard, PRIOR, partial(checks.copied, OUTCOMES)),
-        Contestant("driftwheel", "monitor", heard, PRIOR, joined, awaited=awaited),
+        Contestant("driftwheel", "monitor", heard, watched, joined, awaited=awaited),
+        Contestant("driftwheel, no baseline", "monitor", heard, bare, joined, awaited=awaited),
     ]

@@ -19,8 +19,8 @@ EVENTS = 4000
 
 @pytest.fixture(scope="module")
 def ground(real, tmp_path_factory):
-    track, artifact = stored(real, tmp_path_factory.mktemp("benchmark"), trees=10)
-    return track, Feed(EVENTS, artifact, track.model)
+    track, artifact, watched = stored(real, tmp_path_factory.mktemp("benchmark"), trees=10)
+    return track, Feed(EVENTS, artifact, watched, track.model)
 
 
 def chosen(feed, *labels):

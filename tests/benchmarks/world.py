@@ -52,7 +52,9 @@ class World:
         """Name a data topic of the model."""
         return self.names.data(topic, MODEL)
 
-    async def release(self, version: str, artifact: str | None) -> None:
+    async def release(
+        self, version: str, artifact: str | None, baseline: str | None = None
+    ) -> None:
         """Publish what the registry would: the declaration, and the one plan of the traffic."""
         of = declaration()
         about: dict[str, Any] = {"model": MODEL, "at": START, "revision": 1}
@@ -63,6 +65,7 @@ class World:
             trained_at=None,
             loss=0.5,
             loss_sd=0.5,
+            baseline=baseline,
         )
         declared = ModelDeclared.caused_by("benchmark", digest=of.digest(), declaration=of, **about)
         released = ReleaseChanged.caused_by(

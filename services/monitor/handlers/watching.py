@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from shared.telemetry import Telemetry
 
 BASELINE = "baseline.json"
 MOST_KEPT = 64
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +50,18 @@ class Watches:
     def __init__(self, telemetry: Telemetry, catalog: Catalog, files: Files) -> None:
         self.telemetry, self.catalog, self.files = telemetry, catalog, files
         self._built: dict[tuple[str, int], Watch | None] = {}
+        self._unnamed: dict[tuple[str, str], float] = {}
         self._building = asyncio.Lock()
 
     async def of(self, model: str, version: str) -> Watched | None:
         """Find a version's watch; None for the declared prior and for a corrupt baseline.
 
         Raises:
-            Transient: its baseline, or the plan that names it, is not there yet.
+            Transient: its baseline, or the plan that names it, is not there yet. A plan is waited
+                for a minute: then the version is one that somebody has made up.
 
         """
-        payloads = self.catalog.payloads(model)
-        baseline = self.catalog.baseline(model, version)
+        payloads, baseline = self.catalog.payloads(model), self._baseline(model, version)
         if payloads is None or baseline is None:
             return None
         key = (baseline, payloads.promise)
@@ -70,6 +73,15 @@ class Watches:
             if len(self._built) > MOST_KEPT:
                 del self._built[next(iter(self._built))]
         return Watched(version, baseline, watch) if watch else None
+
+    def _baseline(self, model: str, version: str) -> str | None:
+        try:
+            return self.catalog.baseline(model, version)
+        except Transient:
+            now = time.monotonic()
+            if now - self._unnamed.setdefault((model, version), now) < PATIENCE_S:
+                raise
+            return None
 
     def _build(self, model: str, version: str, digest: str, promise: int) -> Watch | None:
         about = f"the baseline {digest[:12]} of {model} {version}"

@@ -10,7 +10,7 @@ from contracts.performance import PREDICTIONS_COUNTED
 from contracts.registry import RELEASE_CHANGED
 from services.monitor.domain import copies
 from services.monitor.domain.merging import Merging
-from services.monitor.handlers import counting
+from services.monitor.handlers import counting, watching
 from services.monitor.handlers.heads import heard
 from services.monitor.handlers.payloads import microseconds
 from tests.service.monitor.baselines import DIGEST, OTHER, Shelf
@@ -311,3 +311,11 @@ async def test_a_version_no_plan_names_yet_is_waited_for(monkeypatch):
     (one,) = (await told(world))[0].versions
     assert (one.baseline, one.n) == (DIGEST, 40)
     assert "waiting for the release of m 0.1.0" in waits[0]
+
+
+async def test_a_version_that_no_plan_ever_names_is_counted_by_number_alone(monkeypatch):
+    monkeypatch.setattr(watching, "PATIENCE_S", 0.0)
+    world = watched()
+    fill(world, days=2, version="9.9.9")
+    (one,) = (await told(world))[0].versions
+    assert (one.version, one.baseline, one.n) == ("9.9.9", None, 40)
