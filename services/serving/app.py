@@ -91,6 +91,7 @@ def assembled(
     # Events are read by kernels in this process; code for requests comes from a child.
     kernels = settings.kernels and settings.stream
     loads = (events.load, partitions.load) if kernels else (machine.load,)
+    partitions.load_columns()
     releases, drain = Releases(library, kernels=kernels), Drain()
     outbox = KafkaOutbox(
         telemetry, at["names"], publisher or producer, settings.http_queue, settings.http_ack_s

@@ -90,25 +90,23 @@ class Variation(Struct, frozen=True):
 
     Attributes:
         tau: from window to window, beyond chance; an upper bound.
+        swing: what tau comes to over many windows that remember each other, tau sqrt((1 + rho) /
+            (1 - rho)) with the correlation rho of neighbours.
         error: standard error of the reference's own mean.
 
     """
 
     tau: tuple[float, ...]
+    swing: tuple[float, ...]
     error: tuple[float, ...]
 
-    def tolerances(self, factor: float) -> Floats:
-        """Compute max(.05, factor tau) of distributions and shares."""
-        return np.maximum(LEAST_TOLERANCE, factor * np.array(self.tau))
+    def tolerances(self, factor: float, least: float = LEAST_TOLERANCE) -> Floats:
+        """Compute max(least, factor tau + 2 error).
 
-    def tolerated_means(self, factor: float) -> Floats:
-        """Compute max(.02, factor tau, twice the standard error) of losses and residuals.
-
-        Harm is to be seen sooner than change. As long as the reference's own error lies within the
-        tolerance, it raises no alarm where nothing has changed.
+        As long as the reference's own error lies within the tolerance, it raises no alarm where
+        nothing has changed.
         """
-        own = np.maximum(factor * np.array(self.tau), 2.0 * np.array(self.error))
-        return np.maximum(LEAST_MEAN_TOLERANCE, own)
+        return np.maximum(least, factor * np.array(self.tau) + 2.0 * np.array(self.error))
 
 
 class Volume(Struct, frozen=True):

@@ -8,7 +8,8 @@ most m:
 E[e] <= 1 needs no more than E[s | past] <= m: no shape, no independence, no least number of rows.
 The stakes stand for effects in standard deviations, and stay below .9 / (m - min s), where a single
 row could ruin the player. m is the tolerance, which is at least twice the standard error of the
-reference's own mean.
+reference's own mean. Where means vary by tau from window to window although nothing has changed,
+the rows of a window share its luck, and log e is divided by 1 + n tau^2, as in `tilts`.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ class Bets:
     Args:
         streams: s of them.
         mean: (s,) largest tolerated mean in standard deviations, the same in both directions.
+        swing: (s,) as in `Tilts`.
 
     """
 
-    def __init__(self, streams: Streams, mean: Floats) -> None:
-        self.streams, self.mean = streams, mean
+    def __init__(self, streams: Streams, mean: Floats, swing: Floats) -> None:
+        self.streams, self.mean, self.swing = streams, mean, swing
         sides = [
             (stream, sign)
             for stream in range(len(streams))
@@ -56,7 +58,9 @@ class Bets:
         counts = vectors[:, self.streams.cells[self.stream]]
         values = np.einsum("wsk,slk->wsl", counts, self.payoffs)
         rows = np.einsum("wsk,sk->ws", counts, self.streams.member[self.stream])
-        return np.where(rows[:, :, None] > 0, values, np.nan).reshape(len(vectors), -1)
+        shared = 1.0 + rows * np.square(self.swing[self.stream])
+        values = np.where(rows[:, :, None] > 0, values / shared[:, :, None], np.nan)
+        return values.reshape(len(vectors), -1)
 
     def moved(self, vectors: Integers) -> Floats:
         """Compute (w, d) effects: upwards is positive."""
@@ -67,7 +71,7 @@ class Bets:
     def outside(self, vectors: Integers) -> Truths:
         """Tell (w, d) which directions lie beyond their tolerance by more than chance."""
         totals, rows = (sums[:, self.stream] for sums in self.streams.sums(vectors))
-        slack = OUTSIDE * np.sqrt(rows)
+        slack = OUTSIDE * np.sqrt(rows * (1.0 + rows * np.square(self.swing[self.stream])))
         beyond: Truths = self.sign * totals > rows * self.mean[self.stream] + slack
         return beyond
 

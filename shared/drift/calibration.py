@@ -11,7 +11,7 @@ from shared.drift.evidence import replayed
 from shared.drift.reading import Reading
 from shared.drift.streams import Integers
 
-FACTORS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
+FACTORS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 MARGIN = 1.0
 BLOCK = 24
 MOST_STEPS = 20_000
@@ -22,18 +22,18 @@ def factor(
 ) -> float:
     """Find how many times the natural variation a detector has to tolerate.
 
-    The smallest factor at which a replay of twice the promised windows raises no alarm, and one
+    The smallest factor at which a replay of twice the promised windows raises no alarm, and a half
     more: by itself it would be too small for windows that the replay has not seen.
 
     Args:
         reading: of the detector with a factor.
         windows: (w, v) counts of reference windows in order of time; without any nothing can be
-            learned, and the factor is 1.
+            learned, and the factor is 1/2.
         level: of the detector.
         seed: of the bootstrap.
 
     Returns:
-        at most 6.
+        at most 5.5.
 
     """
     if not len(windows):

@@ -23,8 +23,6 @@ from shared.drift.variation import counted_windows, variations
 
 __all__ = ["Held", "Reference", "fit"]
 
-BETTING = ("loss", "calibration", "slices")
-
 
 def fit(reference: Reference, *, promise: int, seed: int) -> Baseline:
     """Fit a baseline.
@@ -61,7 +59,7 @@ def fit(reference: Reference, *, promise: int, seed: int) -> Baseline:
 
 
 def _unmonitorable(fitted: Baseline) -> tuple[str, ...]:
-    """Name what varies too much by itself, or has too few rows, to be watched."""
+    """Name what varies so much by itself, or has so few rows, that only great changes are seen."""
     families = {
         "inputs": (input_streams(fitted), "inputs"),
         "quality": (quality_streams(fitted), "quality"),
@@ -73,17 +71,12 @@ def _unmonitorable(fitted: Baseline) -> tuple[str, ...]:
     found = [] if fitted.volume else ["volume: fewer than 10 whole reference windows"]
     for family, (streams, detector) in families.items():
         variation = fitted.variation[family]
-        tolerances = variation.tolerances(fitted.factors[detector])
-        for stream, tau, error, tolerance in zip(
-            streams, variation.tau, variation.error, tolerances, strict=True
-        ):
-            name = (
-                stream.what
-                if stream.aspect in ("mean", "share")
-                else (f"{stream.what} ({stream.aspect})")
-            )
+        factor = fitted.factors[detector]
+        for stream, tau, error in zip(streams, variation.tau, variation.error, strict=True):
+            tolerance = factor * tau + 2.0 * error
             if tolerance > LARGEST_TOLERANCE:
-                found.append(f"{name}: varies by {tau:.2g} sd from window to window")
-            elif family in BETTING and 2 * error > LARGEST_TOLERANCE:
-                found.append(f"{name}: {stream.rows} reference rows are too few")
+                why = f"varies by {tau:.2g} sd from window to window"
+                if factor * tau < error:
+                    why = f"{stream.rows:.0f} reference rows are few"
+                found.append(f"{stream.named}: {why}, no change below {tolerance:.2g} sd is seen")
     return tuple(found)

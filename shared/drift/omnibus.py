@@ -1,6 +1,6 @@
 """Chi-square of a feature's whole histogram: what no single score points at.
 
-    X2 = sum (c - n q)^2 / (n q) / phi,   phi = 1 + n / n_ref
+    X2 = sum (c - n q)^2 / (n q) / phi,   phi = 1 + n / n_ref + n tau^2
 
 Within the tolerance X2 is about a non-central chi-square with k degrees and lambda = n delta^2
 min(k, 2), approximated by a scaled central one. Its tail probability p becomes the e-value
@@ -29,11 +29,12 @@ class Omnibus:
     Args:
         whole: a stream per feature whose cells and shares are the histogram.
         delta: (f,) tolerance in standard deviations.
+        swing: (f,) as in `Tilts`.
 
     """
 
-    def __init__(self, whole: Sequence[Stream], delta: Floats) -> None:
-        self.streams, self.delta = Streams(whole), delta
+    def __init__(self, whole: Sequence[Stream], delta: Floats, swing: Floats) -> None:
+        self.streams, self.delta, self.swing = Streams(whole), delta, swing
         self.directions = tuple(Direction(one.what, "histogram", "shape") for one in whole)
         self.of = np.arange(len(whole))
 
@@ -67,7 +68,7 @@ class Omnibus:
         scale = inside / np.maximum(planned, 1.0)
         x2 = _distance(counts, expected * scale[:, :, None], single)
         x2 += _distance(pool, pooled * scale, keep)
-        x2 /= 1.0 + rows / self.streams.rows
+        x2 /= 1.0 + rows * (1.0 / self.streams.rows + np.square(self.swing))
         k = np.maximum(cells - 1.0, 1.0)
         centre = rows * np.square(self.delta) * np.minimum(k, 2.0)
         scaled = (k + 2 * centre) / (k + centre)

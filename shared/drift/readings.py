@@ -7,7 +7,7 @@ from itertools import compress
 
 import numpy as np
 
-from shared.drift.baseline import LARGEST_TOLERANCE, Baseline
+from shared.drift.baseline import LARGEST_TOLERANCE, LEAST_MEAN_TOLERANCE, Baseline
 from shared.drift.bets import Bets
 from shared.drift.families import (
     input_streams,
@@ -28,6 +28,7 @@ from shared.drift.windows import LEAST_ROWS, Inputs, Intake, Outcomes
 SCORES_WEIGHT = 0.5
 UNIMPORTANT = 0.03
 WHOLE_FEED = 0.1
+WIDE = 0.5
 
 
 def inputs_reading(baseline: Baseline, factor: float) -> Reading:
@@ -53,9 +54,12 @@ def quality_reading(baseline: Baseline, factor: float) -> Reading:
     """Read null, strange and infinite values, late rows, and how many come at all."""
     width = sum(one.cells.width for one in (*baseline.features, *baseline.scores))
     streams = quality_streams(baseline)
-    delta = _widened(streams, baseline.variation["quality"].tolerances(factor))
+    variation = baseline.variation["quality"]
+    delta = variation.tolerances(factor)
     late = rate_stream("late", width, 0.0, np.inf)
-    tilts = _tilts([*streams, late], np.append(delta, LARGEST_TOLERANCE))
+    tilts = Tilts(
+        Streams([*streams, late]), np.append(delta, WIDE), np.array([*variation.swing, 0.0])
+    )
     volume = () if baseline.volume is None else (VolumeTest(baseline.volume, factor, width + 2),)
     whats = [stream.what for stream in streams]
     importance = {what: (1 - 2 * WHOLE_FEED) / max(len(whats), 1) for what in whats}
@@ -96,7 +100,8 @@ def slices_reading(baseline: Baseline, factor: float) -> Reading:
 def labels_reading(baseline: Baseline, factor: float) -> Reading:
     """Read the share of predictions without a label at maturity, upwards."""
     variation = baseline.variation["labels"]
-    tilts = _tilts([label_stream(baseline)], variation.tolerances(factor))
+    stream = Streams([label_stream(baseline)])
+    tilts = Tilts(stream, variation.tolerances(factor), np.array(variation.swing))
 
     def vector(window: Outcomes) -> Integers:
         return np.array([window.n - window.labelled, window.labelled])
@@ -111,7 +116,7 @@ def intake_reading(baseline: Baseline, factor: float) -> Reading:
     names = [one.name for one in baseline.features]
     whats = ["quarantined", *(f"quarantined:{name}" for name in names)]
     streams = [rate_stream(what, 2 * row, 0.0, np.inf) for row, what in enumerate(whats)]
-    tilts = _tilts(streams, np.full(len(streams), LARGEST_TOLERANCE))
+    tilts = Tilts(Streams(streams), np.full(len(streams), WIDE), np.zeros(len(streams)))
 
     def vector(window: Intake) -> Integers:
         refused = [window.quarantined, *(window.fields.get(name, 0) for name in names)]
@@ -138,11 +143,12 @@ READINGS: Mapping[str, Callable[[Baseline, float], Reading]] = {
 
 def _shape_reading(baseline: Baseline, factor: float, importance: Mapping[str, float]) -> Reading:
     streams = input_streams(baseline)
-    tolerances = _widened(streams, baseline.variation["inputs"].tolerances(factor))
+    variation = baseline.variation["inputs"]
+    delta = variation.tolerances(factor)
     mine = np.array([stream.what in importance for stream in streams], bool)
-    streams, tolerances = list(compress(streams, mine)), tolerances[mine]
-    whole, widest = _histograms(streams, tolerances)
-    sources = (_tilts(streams, tolerances), Omnibus(whole, widest))
+    streams, delta = list(compress(streams, mine)), delta[mine]
+    swing = np.array(variation.swing)[mine]
+    sources = (Tilts(Streams(streams), delta, swing), _omnibus(streams, delta, swing))
     return Reading(
         "inputs",
         lambda window: window.counts,
@@ -153,15 +159,15 @@ def _shape_reading(baseline: Baseline, factor: float, importance: Mapping[str, f
     )
 
 
-def _histograms(streams: Sequence[Stream], tolerances: Floats) -> tuple[list[Stream], Floats]:
-    """Take one stream of each column for its histogram, with the widest tolerance of the column."""
-    widest: dict[str, float] = {}
-    first: dict[str, Stream] = {}
-    for stream, tolerance in zip(streams, tolerances, strict=True):
-        widest[stream.what] = max(widest.get(stream.what, 0.0), float(tolerance))
-        first.setdefault(stream.what, stream)
-    kept = [what for what, tolerance in widest.items() if tolerance <= LARGEST_TOLERANCE]
-    return [first[what] for what in kept], np.array([widest[what] for what in kept])
+def _omnibus(streams: Sequence[Stream], delta: Floats, swing: Floats) -> Omnibus:
+    """Test each column's histogram with the widest tolerance and variation of its scores."""
+    widest: dict[str, tuple[Stream, float, float]] = {}
+    for stream, tolerated, swings in zip(streams, delta.tolist(), swing.tolist(), strict=True):
+        first, *most = widest.get(stream.what, (stream, 0.0, 0.0))
+        widest[stream.what] = first, max(most[0], tolerated), max(most[1], swings)
+    kept = [column for column in widest.values() if column[1] <= LARGEST_TOLERANCE]
+    whole, deltas, swings = ([column[place] for column in kept] for place in range(3))
+    return Omnibus(whole, np.array(deltas), np.array(swings))
 
 
 def _outcome_reading(vector: Callable[[Outcomes], Integers], bets: Bets) -> Reading:
@@ -169,19 +175,7 @@ def _outcome_reading(vector: Callable[[Outcomes], Integers], bets: Bets) -> Read
     return Reading("outcomes", vector, lambda window: window.labelled, LEAST_ROWS, (bets,), whats)
 
 
-def _tilts(streams: Sequence[Stream], tolerances: Floats) -> Tilts:
-    kept = tolerances <= LARGEST_TOLERANCE
-    return Tilts(Streams(list(compress(streams, kept))), tolerances[kept])
-
-
 def _bets(streams: Sequence[Stream], baseline: Baseline, family: str, factor: float) -> Bets:
-    means = baseline.variation[family].tolerated_means(factor)
-    kept = means <= LARGEST_TOLERANCE
-    return Bets(Streams(list(compress(streams, kept))), means[kept])
-
-
-def _widened(streams: Sequence[Stream], tolerances: Floats) -> Floats:
-    """Tolerate at least twice the standard error of the reference itself."""
-    rows = np.array([stream.rows for stream in streams], np.float64)
-    widened: Floats = np.maximum(tolerances, 2.0 / np.sqrt(np.maximum(rows, 1.0)))
-    return widened
+    variation = baseline.variation[family]
+    mean = variation.tolerances(factor, LEAST_MEAN_TOLERANCE)
+    return Bets(Streams(streams), mean, np.array(variation.swing))

@@ -40,6 +40,12 @@ class Stream:
     upward: bool = False
     unit: float = 1.0
 
+    @property
+    def named(self) -> str:
+        """Name it for people."""
+        plain = self.aspect in ("mean", "share")
+        return self.what if plain else f"{self.what} ({self.aspect})"
+
     def moved_to(self, start: int) -> Stream:
         """Shift the cells, where several histograms stand side by side."""
         return Stream(

@@ -7,8 +7,11 @@ counts c gives, with psi(t) = log sum_k p_k e^{t s_k},
     log e = (theta sum_k c_k s_k - n [psi(theta + eta) - psi(eta)]) / phi
 
 so that E[e] = 1 for multinomial counts whose mean is at the tolerance, rare cells included.
-phi = 1 + n / n_ref pays for shares that were estimated from n_ref rows. Effects stand for standard
-deviations: a grid in theta would never see a rare category. Downwards is the same with -s.
+phi = 1 + n / n_ref + n tau^2 pays for shares that were estimated from n_ref rows, and for means
+that vary by tau from window to window although nothing has changed. Where windows remember each
+other with a correlation rho, tau^2 stands for tau^2 (1 + rho) / (1 - rho), the variance of many of
+them together. Effects stand for standard deviations: a grid in theta would never see a rare
+category. Downwards is the same with -s.
 """
 
 from __future__ import annotations
@@ -29,11 +32,13 @@ class Tilts:
     Args:
         streams: s of them.
         delta: (s,) tolerance in standard deviations, above 0.
+        swing: (s,) standard deviation tau of the windows' means beyond chance; where windows
+            remember each other, what it comes to over many of them.
 
     """
 
-    def __init__(self, streams: Streams, delta: Floats) -> None:
-        self.streams, self.delta = streams, delta
+    def __init__(self, streams: Streams, delta: Floats, swing: Floats) -> None:
+        self.streams, self.delta, self.swing = streams, delta, swing
         stream, sign, effect = (
             grid.ravel()
             for grid in np.meshgrid(
@@ -51,7 +56,7 @@ class Tilts:
     def log_e(self, vectors: Integers) -> Floats:
         """Compute (w, t) log e-values of w windows (w, v); NaN without rows."""
         totals, rows = self.streams.sums(vectors)
-        phi = 1.0 + rows / self.streams.rows
+        phi = 1.0 + rows * (1.0 / self.streams.rows + np.square(self.swing))
         gained = self.theta * self.sign * totals[:, self.stream] - rows[:, self.stream] * self.cost
         idle = rows[:, self.stream] == 0
         values: Floats = np.where(idle, np.nan, gained / phi[:, self.stream])
@@ -67,7 +72,7 @@ class Tilts:
         """Tell (w, d) which directions lie beyond their tolerance by more than chance."""
         totals, rows = self.streams.sums(vectors)
         which, sign = self._streams_of_directions, self._signs_of_directions
-        slack = OUTSIDE * np.sqrt(rows[:, which])
+        slack = OUTSIDE * np.sqrt(rows * (1.0 + rows * np.square(self.swing)))[:, which]
         beyond: Truths = sign * totals[:, which] > rows[:, which] * self.delta[which] + slack
         return beyond
 

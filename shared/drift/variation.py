@@ -130,7 +130,9 @@ def variations(
     past = _variation(features, windows["inputs"], bounded=bounded)
     scores = _variation(streams[len(features) :], windows["impact"], bounded=bounded)
     return {
-        "inputs": Variation(past.tau + scores.tau, past.error + scores.error),
+        "inputs": Variation(
+            past.tau + scores.tau, past.swing + scores.swing, past.error + scores.error
+        ),
         "quality": _variation(quality_streams(bare), windows["quality"], bounded=bounded),
         "loss": _variation(loss_streams(bare), windows["loss"], bounded=bounded),
         "calibration": _variation(residual_streams(bare), windows["calibration"], bounded=bounded),
@@ -145,13 +147,17 @@ def _variation(each: Sequence[Stream], windows: Integers, *, bounded: bool) -> V
     totals, rows = streams.sums(windows)
     n = np.maximum(rows.sum(axis=0), 1.0)
     w = max(len(windows), 2)
-    error = np.sqrt(np.maximum(np.square(totals).sum(axis=0) * w / (w - 1) / n**2, 1.0 / n))
-    return Variation(tuple(tau.tolist()), tuple(error.tolist()))
+    rho = _memory(totals, rows)
+    longer = (1.0 + rho) / (1.0 - rho)
+    between = np.square(totals).sum(axis=0) * w / (w - 1) / n**2
+    error = np.sqrt(np.maximum(between * longer, 1.0 / n))
+    swing = np.minimum(tau * np.sqrt(longer), NEVER)
+    return Variation(tuple(tau.tolist()), tuple(swing.tolist()), tuple(error.tolist()))
 
 
 def _label_variation(bare: Baseline, windows: Integers, *, bounded: bool) -> Variation:
     if not len(windows):
-        return Variation((LARGEST_TOLERANCE,), (0.0,))
+        return Variation((LARGEST_TOLERANCE,), (0.0,), (0.0,))
     return _variation([label_stream(bare)], windows, bounded=bounded)
 
 

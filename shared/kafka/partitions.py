@@ -7,14 +7,12 @@ from typing import Any
 
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared.kafka import columns
-
 FEW = 16
 ONE_BY_ONE = DefaultPartitioner()
 
 Hashes = Callable[[Sequence[bytes]], Any]
 
-_hashes: list[Hashes] = [columns.hashes]
+_hashes: list[Hashes] = []
 
 
 def load() -> None:
@@ -22,6 +20,13 @@ def load() -> None:
     from shared.kafka.murmur2 import hashes
 
     hashes([b"key"])
+    _hashes[:] = [hashes]
+
+
+def load_columns() -> None:
+    """Hash many keys side by side without compiled code, for services that have numpy anyway."""
+    from shared.kafka.columns import hashes
+
     _hashes[:] = [hashes]
 
 
@@ -34,6 +39,6 @@ def partitions_of(keys: Sequence[bytes | None], partitions: Sequence[int]) -> li
 
     """
     given = [key for key in keys if key is not None]
-    if len(given) < max(FEW, len(keys)):
+    if not _hashes or len(given) < max(FEW, len(keys)):
         return [ONE_BY_ONE(key, partitions, partitions) for key in keys]
     return [partitions[index] for index in (_hashes[0](given) % len(partitions)).tolist()]

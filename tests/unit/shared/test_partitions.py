@@ -5,17 +5,17 @@ import random
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared.kafka import columns, partitions
-from shared.kafka.partitions import FEW, load, partitions_of
+from shared.kafka import partitions
+from shared.kafka.partitions import FEW, load, load_columns, partitions_of
 
 PARTITIONS = list(range(7))
 
 
-@pytest.fixture(autouse=True, params=["plain", "compiled"])
+@pytest.fixture(autouse=True, params=[None, load_columns, load])
 def way(request, monkeypatch):
-    monkeypatch.setattr(partitions, "_hashes", [columns.hashes])
-    if request.param == "compiled":
-        load()
+    monkeypatch.setattr(partitions, "_hashes", [])
+    if request.param:
+        request.param()
 
 
 @pytest.mark.parametrize("longest", [1, 40, 400])

@@ -48,6 +48,6 @@ def test_extremes_reach_as_much_further_as_means_wander():
 
 
 def test_means_tolerate_the_error_of_the_reference_itself():
-    variation = Variation(tau=(0.0, 0.03, 0.0), error=(0.001, 0.001, 0.04))
-    assert variation.tolerated_means(2.0) == pytest.approx([0.02, 0.06, 0.08])
-    assert variation.tolerances(2.0) == pytest.approx([0.05, 0.06, 0.05])
+    variation = Variation(tau=(0.0, 0.03, 0.0), swing=(0.0, 0.03, 0.0), error=(0.001, 0.001, 0.04))
+    assert variation.tolerances(2.0, 0.02) == pytest.approx([0.02, 0.062, 0.08])
+    assert variation.tolerances(2.0) == pytest.approx([0.05, 0.062, 0.08])

@@ -39,7 +39,7 @@ def test_the_mean_e_value_is_one_at_the_boundary(counts):
     cells = CategoryCells(("a", "b", "c"))
     for stream in shape_streams("x", cells, np.array([*counts, 0, 0, 0])):
         streams = exactly_estimated(stream)
-        tilts = Tilts(streams, np.array([DELTA]))
+        tilts = Tilts(streams, np.array([DELTA]), np.zeros(1))
         assert len(tilts.sign)
         values, shares = streams.values, streams.shares
         for sign in set(tilts.sign.tolist()):
@@ -54,7 +54,7 @@ def test_the_mean_e_value_is_one_at_the_boundary(counts):
 
 def test_within_the_tolerance_the_mean_is_below_one_and_beyond_it_above():
     stream = shape_streams("x", CategoryCells(("a", "b")), np.array([50, 50, 0, 0, 0]))[0]
-    tilts = Tilts(exactly_estimated(stream), np.array([DELTA]))
+    tilts = Tilts(exactly_estimated(stream), np.array([DELTA]), np.zeros(1))
     up = tilts.sign > 0
     for share, compare in ((0.5, np.less), (0.54, np.less), (0.56, np.greater), (0.7, np.greater)):
         outcomes, chances = multinomial(8, np.array([share, 1 - share]))
@@ -67,6 +67,7 @@ def test_an_estimated_reference_makes_e_values_more_careful():
         Tilts(
             Streams(shape_streams("x", CategoryCells(("a", "b")), np.array([n, n, 0, 0, 0]))),
             np.array([DELTA]),
+            np.zeros(1),
         )
         for n in (50, 50_000)
     )
@@ -76,7 +77,7 @@ def test_an_estimated_reference_makes_e_values_more_careful():
 
 def test_unseen_is_bet_upwards_only_and_a_quiet_share_below_the_floor_never_pays():
     stream = share_streams("x", CategoryCells(("a", "b")), np.array([6000, 4000, 0, 0, 0]))[1]
-    tilts = Tilts(Streams([stream]), np.array([0.05]))
+    tilts = Tilts(Streams([stream]), np.array([0.05]), np.zeros(1))
     assert set(tilts.sign.tolist()) == {1.0}
     rng = np.random.default_rng(0)
     for true in (0.0, 0.0005, 0.001):
@@ -92,7 +93,7 @@ def test_unseen_is_bet_upwards_only_and_a_quiet_share_below_the_floor_never_pays
 def test_effects_are_steps_of_the_mean_so_that_rare_categories_are_found():
     counts = np.array([9900, 100, 0, 0, 0])
     stream = shape_streams("x", CategoryCells(("a", "b")), counts)[0]
-    tilts = Tilts(Streams([stream]), np.array([0.05]))
+    tilts = Tilts(Streams([stream]), np.array([0.05]), np.zeros(1))
     down = tilts.sign < 0  # fewer of the frequent one are more of the rare one
     assert down.sum() == len(EFFECTS)
     three_percent = np.array([[970, 30, 0, 0, 0]])
@@ -101,7 +102,7 @@ def test_effects_are_steps_of_the_mean_so_that_rare_categories_are_found():
 
 def test_targets_that_no_window_reaches_are_left_out():
     stream = shape_streams("x", CategoryCells(("a", "b", "c")), np.array([1, 98, 1, 0, 0, 0]))[0]
-    tilts = Tilts(Streams([stream]), np.array([0.05]))
+    tilts = Tilts(Streams([stream]), np.array([0.05]), np.zeros(1))
     assert set(tilts.sign.tolist()) == {1.0}
     assert np.isfinite(tilts.theta).all()
     assert np.isfinite(tilts.cost).all()
@@ -110,7 +111,7 @@ def test_targets_that_no_window_reaches_are_left_out():
 def test_directions_and_what_they_say_of_a_window():
     cells = NumberCells((0.0, 1.0, 2.0, 3.0, 4.0))
     counts = np.array([0, 0, 500, 500, 500, 500, 0, 0, 0])
-    tilts = Tilts(Streams(shape_streams("x", cells, counts)), np.array([0.05, 0.05]))
+    tilts = Tilts(Streams(shape_streams("x", cells, counts)), np.array([0.05, 0.05]), np.zeros(2))
     named = [(one.aspect, one.way) for one in tilts.directions]
     assert named == [
         ("location", "up"),
@@ -128,5 +129,5 @@ def test_directions_and_what_they_say_of_a_window():
 
 def test_nothing_to_bet_on_is_nan():
     stream = shape_streams("x", CategoryCells(("a", "b")), np.array([5, 5, 0, 0, 0]))[0]
-    tilts = Tilts(Streams([stream]), np.array([0.05]))
+    tilts = Tilts(Streams([stream]), np.array([0.05]), np.zeros(1))
     assert np.isnan(tilts.log_e(np.array([[0, 0, 0, 0, 7]]))).all()
