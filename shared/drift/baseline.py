@@ -43,7 +43,8 @@ class Losses(Struct, frozen=True):
 
     Attributes:
         edges: between the cells.
-        values: mean loss in each; the last is beyond the reference's maximum and has its value.
+        values: mean loss in each; the last is beyond the reference's maximum, and its value twice as
+            far from the mean.
         counts: reference rows in each.
 
     """

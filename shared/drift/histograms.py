@@ -80,7 +80,8 @@ def _watched(name: str, cells: Cells, column: Column, importance: float) -> Watc
 
 def _losses(edges: tuple[float, ...], places: NDArray[np.intp], losses: Floats) -> Losses:
     values = list(_means(places, losses, len(edges) + 1))
-    values[0], values[-1] = float(losses.min()), float(losses.max())
+    # Beyond the maximum there is room for a great change: as much again as the maximum is away.
+    values[0], values[-1] = float(losses.min()), float(2.0 * losses.max() - losses.mean())
     counts = np.bincount(places, minlength=len(values))
     return Losses(edges, tuple(values), tuple(counts.tolist()))
 

@@ -166,8 +166,8 @@ def _omnibus(streams: Sequence[Stream], delta: Floats, swing: Floats) -> Omnibus
         first, *most = widest.get(stream.what, (stream, 0.0, 0.0))
         widest[stream.what] = first, max(most[0], tolerated), max(most[1], swings)
     kept = [column for column in widest.values() if column[1] <= LARGEST_TOLERANCE]
-    whole, deltas, swings = ([column[place] for column in kept] for place in range(3))
-    return Omnibus(whole, np.array(deltas), np.array(swings))
+    numbers = np.array([column[1:] for column in kept]).reshape(-1, 2)
+    return Omnibus([column[0] for column in kept], numbers[:, 0], numbers[:, 1])
 
 
 def _outcome_reading(vector: Callable[[Outcomes], Integers], bets: Bets) -> Reading:
