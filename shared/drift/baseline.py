@@ -43,7 +43,7 @@ class Losses(Struct, frozen=True):
 
     Attributes:
         edges: between the cells.
-        values: mean loss in each; the last is beyond the reference's maximum, and its value twice as
+        values: mean loss in each; the last, beyond the reference's maximum, has a value twice as
             far from the mean.
         counts: reference rows in each.
 
