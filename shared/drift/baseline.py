@@ -134,7 +134,7 @@ class Baseline(Struct, frozen=True):
         expected_loss: mean loss in each cell of the first score column, for the estimate.
         slices: with enough rows to be watched.
         residuals: one, or one per class.
-        variation: inputs, quality, loss, calibration, slices, labels -> how they vary.
+        variation: inputs, support, quality, loss, calibration, slices, labels -> how they vary.
         factors: detector -> how many times the natural variation it tolerates.
         volume: None if there were too few whole windows.
         arrived: share of labels there at maturity.

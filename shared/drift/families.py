@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 import numpy as np
 
 from shared.drift.baseline import Baseline, Residuals, Watched
-from shared.drift.scores import shape_streams, share_stream, share_streams
-from shared.drift.streams import Floats, Indices, Stream
+from shared.drift.cells import Cells
+from shared.drift.scores import missing_streams, shape_streams, share_stream, strange_streams
+from shared.drift.streams import Floats, Indices, Integers, Stream
 
 
 def _shapes(watched: Sequence[Watched], prefix: str, start: int = 0) -> list[Stream]:
@@ -22,12 +23,22 @@ def _shapes(watched: Sequence[Watched], prefix: str, start: int = 0) -> list[Str
 
 
 def quality_streams(baseline: Baseline) -> list[Stream]:
-    """Score null, strange and infinite values of features."""
-    watched = baseline.features
+    """Score null and infinite values of features."""
+    return _shares(baseline.features, missing_streams)
+
+
+def support_streams(baseline: Baseline) -> list[Stream]:
+    """Score values of features that the reference does not reach."""
+    return _shares(baseline.features, strange_streams)
+
+
+def _shares(
+    watched: Sequence[Watched], scored: Callable[[str, Cells, Integers], list[Stream]]
+) -> list[Stream]:
     return [
         stream.moved_to(place)
         for one, place in zip(watched, _starts(watched, 0), strict=True)
-        for stream in share_streams(one.name, one.cells, np.array(one.counts))
+        for stream in scored(one.name, one.cells, np.array(one.counts))
     ]
 
 

@@ -15,6 +15,7 @@ from shared.drift.families import (
     quality_streams,
     residual_streams,
     slice_streams,
+    support_streams,
 )
 from shared.drift.histograms import described
 from shared.drift.readings import READINGS
@@ -62,6 +63,7 @@ def _unmonitorable(fitted: Baseline) -> tuple[str, ...]:
     """Name what varies so much by itself, or has so few rows, that only great changes are seen."""
     families = {
         "inputs": (input_streams(fitted), "inputs"),
+        "support": (support_streams(fitted), "inputs"),
         "quality": (quality_streams(fitted), "quality"),
         "loss": (loss_streams(fitted), "loss"),
         "calibration": (residual_streams(fitted), "calibration"),

@@ -17,9 +17,10 @@ from shared.drift.families import (
     rate_stream,
     residual_streams,
     slice_streams,
+    support_streams,
 )
 from shared.drift.omnibus import Omnibus
-from shared.drift.reading import Reading
+from shared.drift.reading import EValues, Reading
 from shared.drift.streams import Floats, Integers, Stream, Streams
 from shared.drift.tilts import Tilts
 from shared.drift.volume import VolumeTest
@@ -27,14 +28,19 @@ from shared.drift.windows import LEAST_ROWS, Inputs, Intake, Outcomes
 
 SCORES_WEIGHT = 0.5
 UNIMPORTANT = 0.03
+SUPPORT_WEIGHT = 0.25
 WHOLE_FEED = 0.1
 WIDE = 0.5
 
 
 def inputs_reading(baseline: Baseline, factor: float) -> Reading:
-    """Read every feature alike."""
+    """Read every feature alike: its shape, and values that the reference does not reach."""
     equal = {f"feature:{one.name}": 1.0 for one in baseline.features}
-    return _shape_reading(baseline, factor, equal)
+    strange = support_streams(baseline)
+    importance = equal | {stream.what: SUPPORT_WEIGHT for stream in strange}
+    return _shape_reading(
+        baseline, factor, importance, _shares(strange, baseline, "support", factor)
+    )
 
 
 def impact_reading(baseline: Baseline, factor: float) -> Reading:
@@ -51,7 +57,7 @@ def impact_reading(baseline: Baseline, factor: float) -> Reading:
 
 
 def quality_reading(baseline: Baseline, factor: float) -> Reading:
-    """Read null, strange and infinite values, late rows, and how many come at all."""
+    """Read null and infinite values, late rows, and how many rows come at all."""
     width = sum(one.cells.width for one in (*baseline.features, *baseline.scores))
     streams = quality_streams(baseline)
     variation = baseline.variation["quality"]
@@ -99,9 +105,7 @@ def slices_reading(baseline: Baseline, factor: float) -> Reading:
 
 def labels_reading(baseline: Baseline, factor: float) -> Reading:
     """Read the share of predictions without a label at maturity, upwards."""
-    variation = baseline.variation["labels"]
-    stream = Streams([label_stream(baseline)])
-    tilts = Tilts(stream, variation.tolerances(factor), np.array(variation.swing))
+    tilts = _shares([label_stream(baseline)], baseline, "labels", factor)
 
     def vector(window: Outcomes) -> Integers:
         return np.array([window.n - window.labelled, window.labelled])
@@ -141,20 +145,25 @@ READINGS: Mapping[str, Callable[[Baseline, float], Reading]] = {
 }
 
 
-def _shape_reading(baseline: Baseline, factor: float, importance: Mapping[str, float]) -> Reading:
+def _shape_reading(
+    baseline: Baseline, factor: float, importance: Mapping[str, float], *others: Tilts
+) -> Reading:
     streams = input_streams(baseline)
     variation = baseline.variation["inputs"]
     delta = variation.tolerances(factor)
     mine = np.array([stream.what in importance for stream in streams], bool)
     streams, delta = list(compress(streams, mine)), delta[mine]
     swing = np.array(variation.swing)[mine]
-    sources = (Tilts(Streams(streams), delta, swing), _omnibus(streams, delta, swing))
+    shapes: tuple[EValues, ...] = (
+        Tilts(Streams(streams), delta, swing),
+        _omnibus(streams, delta, swing),
+    )
     return Reading(
         "inputs",
         lambda window: window.counts,
         lambda window: window.n,
         LEAST_ROWS,
-        sources,
+        shapes + others,
         importance,
     )
 
@@ -173,6 +182,11 @@ def _omnibus(streams: Sequence[Stream], delta: Floats, swing: Floats) -> Omnibus
 def _outcome_reading(vector: Callable[[Outcomes], Integers], bets: Bets) -> Reading:
     whats = {direction.what: 1.0 for direction in bets.directions}
     return Reading("outcomes", vector, lambda window: window.labelled, LEAST_ROWS, (bets,), whats)
+
+
+def _shares(streams: Sequence[Stream], baseline: Baseline, family: str, factor: float) -> Tilts:
+    variation = baseline.variation[family]
+    return Tilts(Streams(streams), variation.tolerances(factor), np.array(variation.swing))
 
 
 def _bets(streams: Sequence[Stream], baseline: Baseline, family: str, factor: float) -> Bets:

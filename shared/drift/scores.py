@@ -12,6 +12,8 @@ A share below .1 % counts as .1 % and is watched upwards only: the reference can
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,17 +58,21 @@ def shape_streams(what: str, cells: Cells, counts: Integers) -> list[Stream]:
     ]
 
 
-def share_streams(name: str, cells: Cells, counts: Integers) -> list[Stream]:
-    """Score the shares of null, of strange and of infinite values among all rows of a column."""
-    everything = np.arange(cells.width)
-    n = int(counts.sum())
+def missing_streams(name: str, cells: Cells, counts: Integers) -> list[Stream]:
+    """Score the shares of null and of infinite values among all rows of a column."""
+    watched = {f"null:{name}": (cells.null,), f"nonfinite:{name}": cells.nonfinite}
+    return _share_streams(watched, counts)
+
+
+def strange_streams(name: str, cells: Cells, counts: Integers) -> list[Stream]:
+    """Score the share of values that the reference's range or categories do not hold."""
+    kind = "range" if isinstance(cells, NumberCells) else "unseen"
+    return _share_streams({f"{kind}:{name}": cells.strange}, counts)
+
+
+def _share_streams(watched: Mapping[str, tuple[int, ...]], counts: Integers) -> list[Stream]:
+    everything, n = np.arange(len(counts)), int(counts.sum())
     shares = counts / max(n, 1)
-    strange = "range" if isinstance(cells, NumberCells) else "unseen"
-    watched = {
-        f"null:{name}": (cells.null,),
-        f"{strange}:{name}": cells.strange,
-        f"nonfinite:{name}": cells.nonfinite,
-    }
     return [
         share_stream(what, "share", everything, np.array(which), shares, n, upward=True)
         for what, which in watched.items()

@@ -9,14 +9,14 @@ from shared.drift.cells import Cells, Column, NumberCells
 from shared.drift.spans import Groups
 from shared.drift.streams import Floats, Truths
 
-REACH = 3.0
+REACH = 5.0
 
 
 def within_reach(column: Floats, groups: Groups) -> Floats:
     """Name the smallest and the largest value that are not strange.
 
     A mean that wanders by tau between windows carries the extremes with it; it will go further
-    than it has been seen to, hence three tau beyond the minimum and the maximum.
+    than it has been seen to, hence five tau beyond the minimum and the maximum.
 
     Args:
         column: (n,) values of the past.

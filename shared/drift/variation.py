@@ -18,6 +18,7 @@ from shared.drift.families import (
     quality_streams,
     residual_streams,
     slice_streams,
+    support_streams,
 )
 from shared.drift.reference import Held, Reference
 from shared.drift.spans import Groups, declared_windows, reference_windows
@@ -57,11 +58,7 @@ def counted_windows(reference: Reference, bare: Baseline) -> dict[str, Integers]
     return {
         "inputs": features,
         "impact": cells.counts(places, mine, g),
-        "quality": _quality_counts(
-            reference,
-            bare,
-            _input_counts(bare, [reference.past[name] for name in names], past, blind=True),
-        ),
+        "quality": _quality_counts(reference, bare, features),
         "loss": grouped(losses, mine, g, outcomes.loss_width),
         "calibration": grouped(residuals, mine, g, outcomes.residual_width),
         "slices": np.concatenate([np.zeros((g, 0), np.int64), *slices], axis=1),
@@ -70,20 +67,19 @@ def counted_windows(reference: Reference, bare: Baseline) -> dict[str, Integers]
     }
 
 
-def _input_counts(
-    bare: Baseline, columns: Sequence[Column], groups: Groups, *, blind: bool = False
-) -> Integers:
+def _input_counts(bare: Baseline, columns: Sequence[Column], groups: Groups) -> Integers:
     """Count features by window; the scores of the past are not known, their cells stay empty.
 
-    `blind` windows know the range and the categories of all windows but their own block's, as a
-    window to come will: otherwise no reference window would ever hold anything strange.
+    Windows know the range and the categories of all windows but their own block's, as a window to
+    come will: otherwise no reference window would ever hold anything strange.
     """
     g = int(groups.max(initial=-1)) + 1
     parts = []
     for one, column in zip(bare.features, columns, strict=True):
         places = one.cells.places(column)
-        if blind:
-            places = np.where(strange(one.cells, column, groups), one.cells.strange[0], places)
+        outer = one.cells.strange
+        beyond = np.where(places > one.cells.width // 2, outer[-1], outer[0])
+        places = np.where(strange(one.cells, column, groups), beyond, places)
         parts.append(grouped(places, groups, g, one.cells.width))
     scores = sum(one.cells.width for one in bare.scores)
     return np.concatenate([*parts, np.zeros((g, scores), np.int64)], axis=1)
@@ -95,7 +91,7 @@ def _quality_counts(reference: Reference, bare: Baseline, merged: Integers) -> I
     if bare.volume is not None:
         groups = declared_windows(reference.past_times, reference.window_us)
         columns = [reference.past[one.name] for one in bare.features]
-        counts = _input_counts(bare, columns, groups, blind=True)[1:-1]
+        counts = _input_counts(bare, columns, groups)[1:-1]
     first = bare.features[0].cells.width
     rows = counts[:, :first].sum(axis=1)
     return np.concatenate([counts, np.stack([0 * rows, rows, rows], axis=1)], axis=1)
@@ -133,6 +129,7 @@ def variations(
         "inputs": Variation(
             past.tau + scores.tau, past.swing + scores.swing, past.error + scores.error
         ),
+        "support": _variation(support_streams(bare), windows["inputs"], bounded=bounded),
         "quality": _variation(quality_streams(bare), windows["quality"], bounded=bounded),
         "loss": _variation(loss_streams(bare), windows["loss"], bounded=bounded),
         "calibration": _variation(residual_streams(bare), windows["calibration"], bounded=bounded),

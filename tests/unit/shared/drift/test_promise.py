@@ -11,7 +11,7 @@ from shared.drift.fitting import fit
 from shared.drift.readings import inputs_reading
 from shared.drift.streams import Streams
 from shared.drift.tilts import Tilts, _tilt
-from shared.drift.watch import Watch
+from shared.drift.watch import Watch, input_cells
 from tests.unit.shared.drift.world import WINDOW, Rows, draw, reference, run, window
 
 PROMISE = 40
@@ -76,7 +76,8 @@ def test_false_alarms_at_the_edge_of_the_tolerance(binary):
     """Every feature is as far off as it may be, for 20,000 windows."""
     level, windows = 50.0, 20_000
     reading = inputs_reading(binary, 2.0)
-    vectors = at_the_edge(reading.sources[0], np.random.default_rng(0), windows)
+    width = input_cells(binary).width
+    vectors = at_the_edge(reading.sources[0], width, np.random.default_rng(0), windows)
     weights, m, alarms = reading.weights(), np.full(len(reading.of()), NOTHING), 0
     for log_e in reading.log_e(vectors):
         m = grown(m, log_e)
@@ -85,9 +86,8 @@ def test_false_alarms_at_the_edge_of_the_tolerance(binary):
     assert alarms <= windows / level
 
 
-def at_the_edge(tilts: Tilts, rng, windows):
+def at_the_edge(tilts: Tilts, width, rng, windows):
     """Counts of windows in which the first stream of every column is just within its tolerance."""
-    width = 1 + max(int(stream.cells.max()) for stream in tilts.streams.each)
     vectors = np.zeros((windows, width), np.int64)
     seen = set()
     for stream, delta in zip(tilts.streams.each, tilts.delta, strict=True):

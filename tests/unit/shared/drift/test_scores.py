@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shared.drift.cells import CategoryCells, NumberCells
-from shared.drift.scores import FLOOR, shape_streams, share_streams
+from shared.drift.scores import FLOOR, missing_streams, shape_streams, strange_streams
 from shared.drift.streams import Streams
 
 NUMBER = NumberCells((0.0, 1.0, 2.0, 3.0, 4.0))
@@ -63,7 +63,8 @@ def test_shares_of_categories_by_hand_and_two_values_are_one_question():
 
 
 def test_unseen_and_null_have_a_floor_and_go_up_only():
-    streams = share_streams("x", CategoryCells(("a", "b")), np.array([60, 40, 0, 0, 0]))
+    cells, counts = CategoryCells(("a", "b")), np.array([60, 40, 0, 0, 0])
+    streams = [*missing_streams("x", cells, counts), *strange_streams("x", cells, counts)]
     assert [stream.what for stream in streams] == ["null:x", "unseen:x"]
     for stream in streams:
         assert stream.upward

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shared.drift.cells import CategoryCells, NumberCells
-from shared.drift.scores import shape_streams, share_streams
+from shared.drift.scores import shape_streams, strange_streams
 from shared.drift.streams import Streams
 from shared.drift.tilts import EFFECTS, Tilts, _tilt
 
@@ -76,7 +76,7 @@ def test_an_estimated_reference_makes_e_values_more_careful():
 
 
 def test_unseen_is_bet_upwards_only_and_a_quiet_share_below_the_floor_never_pays():
-    stream = share_streams("x", CategoryCells(("a", "b")), np.array([6000, 4000, 0, 0, 0]))[1]
+    (stream,) = strange_streams("x", CategoryCells(("a", "b")), np.array([6000, 4000, 0, 0, 0]))
     tilts = Tilts(Streams([stream]), np.array([0.05]), np.zeros(1))
     assert set(tilts.sign.tolist()) == {1.0}
     rng = np.random.default_rng(0)
