@@ -53,7 +53,7 @@ def advice(detector: Drift, since: int, until: int, alerts: Sequence[Span]) -> A
     """
     if detector not in DOUBTS:
         return Advice("inform", ADVICE[detector])
-    broken = sorted({name for span in alerts if span.covers(since, until) for name in span.blamed})
+    broken = sorted({name for span in alerts if span.spoils(since, until) for name in span.blamed})
     if broken:
         names = ", ".join(broken)
         return Advice("inform", f"do not retrain on it: mend {names} first, data were broken")

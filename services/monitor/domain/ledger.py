@@ -46,9 +46,11 @@ class Span(Struct, array_like=True):
     until: int | None
     blamed: list[str]
 
-    def covers(self, since: int, until: int) -> bool:
-        """Tell whether it shares time with [since, until)."""
-        return self.since < until and (self.until is None or self.until > since)
+    def spoils(self, since: int, until: int) -> bool:
+        """Tell whether evidence of [since, until) rests on it: it is open, or covers half of it."""
+        if self.until is None:
+            return self.since < until
+        return 2 * (min(self.until, until) - max(self.since, since)) >= until - since
 
 
 class Open(Struct, array_like=True):

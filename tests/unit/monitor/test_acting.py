@@ -26,13 +26,15 @@ def test_labels_ask_to_retrain(detector):
     ("since", "until", "recommended"),
     [
         (5, 10, "retrain"),
-        (5, 11, "inform"),
+        (5, 14, "retrain"),
+        (5, 15, "inform"),
         (12, 15, "inform"),
-        (19, 30, "inform"),
+        (15, 25, "inform"),
+        (16, 25, "retrain"),
         (20, 30, "retrain"),
     ],
 )
-def test_broken_data_block_what_shares_time_with_them(detector, since, until, recommended):
+def test_broken_data_block_what_rests_on_them_by_half(detector, since, until, recommended):
     said = advice(detector, since, until, [NULLS])
     assert said.recommendation == recommended
     assert ("mend temp first" in said.reason) == (recommended == "inform")

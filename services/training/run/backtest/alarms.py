@@ -87,7 +87,10 @@ def end(alerts: Sequence[Alert], detector: str, at: int) -> None:
 
 
 def spoilt(alerts: Sequence[Alert], since: int, until: int) -> bool:
-    """Tell whether evidence shares time with a fault."""
+    """Tell whether evidence rests on a fault: it goes on, or covers half of the evidence."""
     return any(
-        alert.since < until and (alert.until is None or alert.until > since) for alert in alerts
+        alert.since < until
+        if alert.until is None
+        else 2 * (min(alert.until, until) - max(alert.since, since)) >= until - since
+        for alert in alerts
     )
