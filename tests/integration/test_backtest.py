@@ -191,6 +191,7 @@ def test_ctrl_c_in_the_command_ends_the_child(service, tmp_path):
     asking = subprocess.Popen([*command_line, *arguments], stderr=subprocess.PIPE)
     until(lambda: service.backtests._child is not None)
     pid = service.backtests._child.pid
+    os.kill(pid, signal.SIGSTOP)  # or it might be done before anybody can interrupt it
     asking.send_signal(signal.SIGINT)
     _, said = asking.communicate(timeout=DEADLINE_S)
     assert asking.returncode == 130
