@@ -15,6 +15,10 @@ from contracts.base import Window
 from contracts.declaration import Declaration
 from contracts.registry import VersionRef
 from contracts.training import Dataset, Evaluation, Trial
+from services.training.domain.situation import Rules
+from services.training.domain.split import SMALLEST_PARTS
+
+LASTING_WINDOWS = 10
 
 
 class Row(NamedTuple):
@@ -258,3 +262,16 @@ class Backtests(Protocol):
 
         """
         ...
+
+
+def rules_of(declaration: Declaration) -> Rules:
+    """Read what a declaration says about retraining."""
+    rules, gates = declaration.spec.retraining, declaration.spec.gates
+    return Rules(
+        max_age=rules.max_age,
+        cooldown=rules.cooldown,
+        # With fewer the gate would have fewer pinned rows than it asks for.
+        min_labels=max(rules.min_labels, SMALLEST_PARTS * gates.slice_rows),
+        volume=rules.volume,
+        lasting=LASTING_WINDOWS * declaration.spec.drift.window,
+    )

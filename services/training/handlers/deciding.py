@@ -13,16 +13,14 @@ from contracts.performance import DriftDetected
 from contracts.training import TrainingDecided, TrainingRequested
 from services.training.domain.episodes import waiting
 from services.training.domain.policy import Verdict, asked_for, change_point, verdict
-from services.training.domain.situation import Drift, Rules, Situation, Trigger
+from services.training.domain.situation import Drift, Situation, Trigger
 from services.training.domain.spans import Span, clipped, merged
-from services.training.domain.split import SMALLEST_PARTS
 from services.training.handlers.alarms import Alarms, drift_of
 from services.training.handlers.knowledge import Models, RunLog
-from services.training.ports import Store
+from services.training.ports import Store, rules_of
 from shared.errors import Rejected
 
 MOST_SPANS = 1000
-WINDOWS = 10
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -59,7 +57,7 @@ class Desk:
             await self.store.flush(event.model)
             situation = await self._situation(declaration, event.at, trigger.drift)
             assert situation is not None
-            answer = verdict(trigger, situation, _rules(declaration))
+            answer = verdict(trigger, situation, rules_of(declaration))
             return self._told(declaration, trigger, situation, answer, event.event_id)
 
     async def look(self, model: str) -> list[Event]:
@@ -74,7 +72,7 @@ class Desk:
             situation = await self._situation(declaration, None, None)
             if situation is None:
                 return []
-            asked = asked_for(situation, _rules(declaration))
+            asked = asked_for(situation, rules_of(declaration))
             if asked is None:
                 return []
             trigger, answer = asked
@@ -108,7 +106,7 @@ class Desk:
             new_labels=situation.new_labels,
             dataset_version=situation.version if answer.started else None,
             reason=answer.reason,
-            since=change_point(situation, _rules(declaration)),
+            since=change_point(situation, rules_of(declaration)),
             excluded=tuple(
                 Window(start=start, end=end) for start, end in self._spoilt(declaration.name)
             ),
@@ -163,15 +161,3 @@ class Desk:
     def _spoilt(self, model: str) -> tuple[Span, ...]:
         """List the event times that are not learned from; the newest, if very many."""
         return merged([*self.log.spoilt(model), *self.alarms.spoilt(model)])[-MOST_SPANS:]
-
-
-def _rules(declaration: Declaration) -> Rules:
-    rules, gates = declaration.spec.retraining, declaration.spec.gates
-    return Rules(
-        max_age=rules.max_age,
-        cooldown=rules.cooldown,
-        # With fewer the gate would have fewer pinned rows than it asks for.
-        min_labels=max(rules.min_labels, SMALLEST_PARTS * gates.slice_rows),
-        volume=rules.volume,
-        lasting=WINDOWS * declaration.spec.drift.window,
-    )

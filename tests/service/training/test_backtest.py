@@ -5,10 +5,8 @@ import json
 
 import pytest
 
-from services.training.handlers.deciding import _rules
-from services.training.ports import POLICIES, Policy, Question
+from services.training.ports import POLICIES, Question
 from services.training.run.backtest.__main__ import Progress, answer, stream
-from services.training.run.backtest.desk import Desk
 from tests.service.training.world import DAY, MODEL, START, World, declaration, outcomes
 
 CLASSES = {"classes": ["low", "mid", "high"]}
@@ -52,11 +50,3 @@ def test_what_lies_before_the_span_is_known_and_what_lies_after_is_not(tmp_path)
     # Older than horizon and lateness at the beginning: 6 days and 11.5 hours of 100 events each.
     assert first["decided"] == "2013-01-09T00:00:00Z"
     assert first["labels"] == 648
-
-
-def test_the_service_and_the_backtest_go_by_the_same_rules(tmp_path):
-    declared = declaration(retraining=RULES)
-    applied = Policy(name="other", retraining={"cooldown": "9d"}).applied(declared)
-    history, *_ = stream(question(tmp_path, "binary"))
-    for one in (declared, applied):
-        assert Desk(history, Policy(name="ours"), one, 0).rules == _rules(one)

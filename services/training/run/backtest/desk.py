@@ -8,18 +8,15 @@ from dataclasses import dataclass, field
 from contracts.declaration import Declaration
 from services.training.domain.episodes import waiting
 from services.training.domain.policy import Verdict, asked_for, change_point, verdict
-from services.training.domain.situation import Drift, LastRun, Rules, Situation, Trigger
+from services.training.domain.situation import Drift, LastRun, Situation, Trigger
 from services.training.domain.spans import merged
-from services.training.domain.split import SMALLEST_PARTS
-from services.training.ports import Policy
+from services.training.ports import Policy, rules_of
 from services.training.run.backtest.alarms import Alarm, Alert
 from services.training.run.backtest.candidates import Pin
 from services.training.run.backtest.history import History, Span
 from services.training.run.backtest.watching import Champion
 from services.training.run.dataset import microseconds
 from services.training.run.evaluation import moment
-
-WINDOWS = 10
 
 
 @dataclass
@@ -85,10 +82,7 @@ class Desk:
         self, history: History, policy: Policy, declaration: Declaration, run_time: int
     ) -> None:
         self.history, self.policy, self.run_time = history, policy, run_time
-        rules, gates = declaration.spec.retraining, declaration.spec.gates
-        least = max(rules.min_labels, SMALLEST_PARTS * gates.slice_rows)
-        lasting = WINDOWS * declaration.spec.drift.window
-        self.rules = Rules(rules.max_age, rules.cooldown, least, rules.volume, lasting)
+        self.rules = rules_of(declaration)
         self.runs: list[Run] = []
         self.suppressed: list[Suppressed] = []
         self.alerts: list[Alert] = []
