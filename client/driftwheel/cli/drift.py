@@ -1,4 +1,4 @@
-"""drift: what other retraining policies would have brought."""
+"""drift: how things stand, and what other retraining policies would have brought."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from driftwheel import backtests
+from driftwheel.cli import latest
 from driftwheel.cli.output import AsJson, columns, document, line
 from driftwheel.cli.session import Commands, client, run
 from driftwheel.errors import Invalid
 
-app = typer.Typer(cls=Commands, help="What drift policies are worth.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Commands,
+    help="How far the world has moved; what drift policies are worth.",
+    no_args_is_help=True,
+)
+app.command("show")(latest.show)
 
 FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
 PICTURES = (".svg", ".png")
 
 Line = dict[str, Any]
-
-
-@app.callback()
-def drift() -> None:
-    """Keep `backtest` a command of its own."""
 
 
 @app.command("backtest")

@@ -99,6 +99,7 @@ class Watches:
                 *(about, error),
             )
             return None
-        for reason in baseline.unmonitorable:
-            self.telemetry.log.warning("%s cannot watch %s", about, reason)
+        if baseline.unmonitorable:
+            blind = "; ".join(baseline.unmonitorable)
+            self.telemetry.log.warning("%s sees great changes only in: %s", about, blind)
         return Watch(baseline, promise)
