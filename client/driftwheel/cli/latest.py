@@ -34,8 +34,8 @@ async def _latest(ctx: typer.Context, model: str) -> Mapping[str, Any]:
             found = [fact for fact in await stream.past() if fact and fact.model == model]
     if not found:
         raise NotFound(
-            f"No window of {model!r} has been measured yet. The declared prior has no baseline; the "
-            "first trained version has one, and its first window is told when it is over."
+            f"No window of {model!r} has been measured yet. The declared prior has no baseline; "
+            "the first trained version has one, and its first window is told when it is over."
         )
     return max(found, key=lambda fact: (fact.content["window"]["end"], fact.appended_ms)).content
 
