@@ -187,11 +187,13 @@ def test_ctrl_c_in_the_command_ends_the_child(service, tmp_path):
     file = tmp_path / "endpoints.json"
     file.write_text(json.dumps({"kafka": "127.0.0.1:1", "services": {"training": service.url}}))
     command_line = (sys.executable, "-c", "from driftwheel.cli import main; main()")
-    arguments = ("--endpoints", str(file), "drift", "backtest", MODEL)
+    # So many that nobody is done before he is interrupted.
+    several = tmp_path / "several.yaml"
+    several.write_text(json.dumps([{"name": f"policy {n}", "trigger": "psi"} for n in range(16)]))
+    arguments = ("--endpoints", str(file), "drift", "backtest", MODEL, "--policy", str(several))
     asking = subprocess.Popen([*command_line, *arguments], stderr=subprocess.PIPE)
     until(lambda: service.backtests._child is not None)
     pid = service.backtests._child.pid
-    os.kill(pid, signal.SIGSTOP)  # or it might be done before anybody can interrupt it
     asking.send_signal(signal.SIGINT)
     _, said = asking.communicate(timeout=DEADLINE_S)
     assert asking.returncode == 130
