@@ -183,10 +183,15 @@ def test_one_at_a_time_and_it_ends_with_its_client(service, ask):
     assert ask(MODEL, "--to", "2013-01-08").exit_code == 0
 
 
+MAIN = "from driftwheel.cli import main; main()"
+# What a shell starts in the background ignores SIGINT, and so would all that the tests start.
+HEARS_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 def test_ctrl_c_in_the_command_ends_the_child(service, tmp_path):
     file = tmp_path / "endpoints.json"
     file.write_text(json.dumps({"kafka": "127.0.0.1:1", "services": {"training": service.url}}))
-    command_line = (sys.executable, "-c", "from driftwheel.cli import main; main()")
+    command_line = (sys.executable, "-c", f"{HEARS_SIGINT}; {MAIN}")
     # So many that nobody is done before he is interrupted.
     several = tmp_path / "several.yaml"
     several.write_text(json.dumps([{"name": f"policy {n}", "trigger": "psi"} for n in range(16)]))
