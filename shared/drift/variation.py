@@ -141,7 +141,7 @@ def variations(
 def _variation(each: Sequence[Stream], windows: Integers, *, bounded: bool) -> Variation:
     streams = Streams(each)
     tau = np.minimum(natural_variation(streams, windows, bounded=bounded), NEVER)
-    totals, rows = streams.sums(windows)
+    totals, rows = _deviations(streams, windows)
     n = np.maximum(rows.sum(axis=0), 1.0)
     w = max(len(windows), 2)
     rho = _memory(totals, rows)
@@ -175,7 +175,7 @@ def natural_variation(streams: Streams, windows: Integers, *, bounded: bool) -> 
         (s,) standard deviations tau; infinite where no window has rows.
 
     """
-    totals, rows = streams.sums(windows)
+    totals, rows = _deviations(streams, windows)
     z2 = np.square(totals) / np.maximum(rows, 1.0)
     used = (rows > 0).sum(axis=0)
     rho2 = np.square(_memory(totals, rows))
@@ -188,6 +188,14 @@ def natural_variation(streams: Streams, windows: Integers, *, bounded: bool) -> 
         above = (z2 / (1.0 + rows * middle)).sum(axis=0) > expected
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     return np.where(used > 0, np.sqrt(low), np.inf)
+
+
+def _deviations(streams: Streams, windows: Integers) -> tuple[Floats, Floats]:
+    """Add up scores and rows (w, s); what lies below the floor of a share always does not vary."""
+    totals, rows = streams.sums(windows)
+    mean = totals.sum(axis=0) / np.maximum(rows.sum(axis=0), 1.0)
+    below = np.where(streams.upward, np.minimum(mean, 0.0), 0.0)
+    return totals - rows * below, rows
 
 
 def _memory(totals: Floats, rows: Floats) -> Floats:

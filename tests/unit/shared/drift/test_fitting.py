@@ -8,9 +8,13 @@ import pytest
 
 from shared.drift.baseline import Baseline
 from shared.drift.calibration import blocks, factor
+from shared.drift.cells import CategoryCells
 from shared.drift.families import input_streams
 from shared.drift.fitting import fit
+from shared.drift.scores import strange_streams
 from shared.drift.spans import reference_windows
+from shared.drift.streams import Streams
+from shared.drift.variation import natural_variation
 from shared.drift.watch import Watch
 from shared.drift.windows import Inputs
 from tests.unit.shared.drift.world import SECOND, WINDOW, draw, reference, run, window
@@ -210,3 +214,10 @@ def test_a_handful_of_rows_still_gives_a_baseline_that_says_what_it_cannot_watch
     rng = np.random.default_rng(0)
     verdicts, _ = run(watch, [window(watch, draw(1000, rng), index) for index in range(5)])
     assert not any(one.alarm for each in verdicts.values() for one in each)
+
+
+@pytest.mark.parametrize("n", [200, 5_000, 50_000])
+def test_a_share_that_stays_below_its_floor_does_not_vary(n):
+    (stream,) = strange_streams("x", CategoryCells(("a", "b")), np.array([600, 400, 0, 0, 0]))
+    quiet = np.tile([n // 2, n // 2, 0, 0, 0], (40, 1))
+    assert natural_variation(Streams([stream]), quiet, bounded=True) == pytest.approx([0.0])
