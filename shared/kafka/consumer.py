@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from shared.errors import Transient
 from shared.kafka.handling import Handling
 from shared.kafka.ledger import CrashLedger
 from shared.kafka.limit import IN_A_ROW
@@ -164,6 +165,19 @@ class Consumer(Handling):
         self.progress.moved()
         if self.reader is not None:
             self.reader.resume(*(self.reader.assignment() - self.held - self.unplaced))
+
+    async def place(self, offsets: Mapping[Position, int]) -> None:
+        """Read on from these offsets; a crash on the way there must begin there again.
+
+        Raises:
+            Transient: that is not certain yet.
+
+        """
+        assert self.reader is not None
+        for position, offset in offsets.items():
+            self.reader.seek(position, offset)
+        if not await self._commit(offsets):
+            raise Transient("where to read from is not committed yet")
 
     async def _poll(self) -> None:
         """Tell the client that we are alive; it answers nothing, for all is paused."""

@@ -62,8 +62,8 @@ class Rebalance(ConsumerRebalanceListener):
         try:
             for hook in owner.positioning:
                 offsets = await owner.patiently(partial(hook, positions))
-                for position, offset in offsets.items():
-                    reader.seek(position, offset)
+                if offsets:
+                    await owner.patiently(partial(owner.place, offsets))
         except Abandoned:
             return
         except Exception as error:

@@ -25,6 +25,7 @@ from tests.storm.storm import Storm, storm, through
 
 RHYTHM_S = 1.0
 KILL_EVERY_S = 8.0
+SHOWN = 20
 WIDTH = 150  # where the output goes to a file
 
 
@@ -52,15 +53,21 @@ async def _run(folder: Path, n: int, seed: int) -> int:
     if not console.is_terminal:
         console.width = WIDTH
     verdicts: dict[str, Verdict] = {}
+    cells: dict[str, list[str]] = {}
     with infrastructure(folder / "infrastructure") as real:
         async with storm(real, Names("storm."), folder, streams, rhythm_s=RHYTHM_S) as one:
             one.copies.lots.seed(seed)
             verdicts["live"] = await through(one, LONG, kill_every_s=KILL_EVERY_S)
+            cells["live"] = one.differing()
             for flushed in (False, True):
                 await one.replay(flushed=flushed)
                 name = "replay, empty store" if flushed else "replay, living store"
                 verdicts[name] = await one.until_complete()
+                cells[name] = one.differing()
             _tell(console, one, verdicts, time.monotonic() - began)
+            for name, differing in cells.items():
+                for cell in differing[:SHOWN]:
+                    console.print(f"{name}: {cell}")
             unvisited = set(POINTS) - set(one.copies.deaths)
     return 1 if unvisited or any(verdict.faults for verdict in verdicts.values()) else 0
 

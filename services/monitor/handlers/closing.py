@@ -108,19 +108,21 @@ class Closing:
             if payloads is None or watermark == NEVER:
                 continue
             for partition in sorted(p for owned, p in self.placing.owned if owned == model):
+                # The join moves it meanwhile: what has passed goes with where it stood.
                 cursor = self.waiting.get(self.placing.positions(model, partition)[0])
                 passed = watermark - payloads.span
                 if cursor is not None:
                     # What follows the prediction that waits is at most so much older.
                     passed = min(passed, cursor.time - payloads.lateness)
                 if passed >= self._closed.get((model, partition), NEVER) + payloads.window:
-                    told.add(await self._idle(payloads, partition, passed))
+                    told.add(await self._idle(payloads, partition, cursor, passed))
         return told
 
-    async def _idle(self, payloads: Payloads, partition: int, passed: int) -> Told:
+    async def _idle(
+        self, payloads: Payloads, partition: int, cursor: Waiting | None, passed: int
+    ) -> Told:
         predictions, _ = self.placing.positions(payloads.model, partition)
         beginning, end = (await self.log.bounds([predictions]))[predictions]
-        cursor = self.waiting.get(predictions)
         if cursor is None:
             (head,) = await self.store.heads(payloads.model, [partition])
             if head is None:

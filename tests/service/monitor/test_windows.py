@@ -102,6 +102,28 @@ async def test_an_end_of_before_closes_no_window():
     assert [m.n for m in measured] == [40, 40]
 
 
+async def test_a_join_that_comes_back_while_the_sweep_looks_loses_no_window():
+    """After a restart the sweep may begin before the join knows where its cursor stands."""
+    world = World()
+    fill(world, 2, share=5)
+    world.now += timedelta(days=9)
+    await world.restart()
+    nine = microseconds(DAY0 + timedelta(days=9))
+    await world.store.advance("m", {0: Heard(nine, world.now.timestamp())}, nine)
+    log = next(part for part in world.parts if isinstance(part, MemoryLog))
+    bounds = log.bounds
+
+    async def meanwhile(positions):
+        log.bounds = bounds
+        await world.kafka.settle()
+        return await bounds(positions)
+
+    log.bounds = meanwhile
+    await world.sweep.once()
+    measured = await told(world, PERFORMANCE_MEASURED)
+    assert [m.n for m in measured][:2] == [40, 40]
+
+
 async def test_restarts_change_no_window():
     clean, broken = World(partitions=2), World(partitions=2)
     for day in range(4):

@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, KafkaError
 
 from contracts.data import EVENTS
 from shared.errors import Transient
@@ -222,4 +222,27 @@ async def test_partitions_are_read_from_where_the_service_says(consumer, reader)
     known.set()
     await rebalance.placing
     assert reader.seeks == [(WHERE, 42)]
+    assert reader.commits == [{WHERE: 42}]
+    assert reader.paused == consumer.unplaced == set()
+
+
+async def test_nothing_is_read_again_before_the_offset_is_committed(consumer, reader):
+    """Else a crash on the way back to the old commit would leave out what was not told yet."""
+    outages, commit = [KafkaError()], reader.commit
+
+    async def position(positions):
+        return dict.fromkeys(positions, 42)
+
+    async def fail(ends):
+        assert reader.paused == {WHERE}
+        if outages:
+            raise outages.pop()
+        await commit(ends)
+
+    reader.commit = fail
+    consumer.on_assigned(position)
+    rebalance = Rebalance(consumer)
+    await rebalance.on_partitions_assigned([WHERE])
+    await rebalance.placing
+    assert (outages, reader.commits) == ([], [{WHERE: 42}])
     assert reader.paused == consumer.unplaced == set()
