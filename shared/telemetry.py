@@ -25,6 +25,7 @@ CounterName = Literal[
     "records_quarantined",
     "models_unusable",
     "scorer_fallback",
+    "kernels_failed",
     "retries",
     "commits",
     "rebalances",
