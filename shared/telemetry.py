@@ -47,6 +47,7 @@ GaugeName = Literal[
     "halted",
     "drift_evidence",
     "features_unmonitorable",
+    "baselines_awaited",
     "labels_arrived",
 ]
 HistogramName = Literal["batch_seconds"]
