@@ -48,6 +48,7 @@ class Kernels:
             try:
                 await asyncio.to_thread(load)
             except Exception:
+                self.telemetry.count("kernels_failed", load.__module__.rpartition(".")[2])
                 self.telemetry.log.exception("going on without compiled code, several times slower")
 
 

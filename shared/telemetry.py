@@ -25,6 +25,7 @@ CounterName = Literal[
     "records_quarantined",
     "models_unusable",
     "scorer_fallback",
+    "kernels_failed",
     "retries",
     "commits",
     "rebalances",
@@ -46,6 +47,7 @@ GaugeName = Literal[
     "halted",
     "drift_evidence",
     "features_unmonitorable",
+    "baselines_awaited",
     "labels_arrived",
 ]
 HistogramName = Literal["batch_seconds"]

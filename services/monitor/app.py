@@ -120,6 +120,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
     async def sweep() -> Told:
         told = await closing.sweep()
         told.add(await counting.sweep())
+        await watches.look()
         return told
 
     teller = Teller(telemetry, names, publisher)
@@ -131,6 +132,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         Table(telemetry, MODEL_DECLARED, catalog.declare, kafka=kafka, names=names),
         Table(telemetry, RELEASE_CHANGED, catalog.release, kafka=kafka, names=names),
         crashes,
+        watches,
         merging,
         trailing,
         head,

@@ -189,7 +189,7 @@ class Files(Protocol):
         """Fetch the files of a tree; it may take a while.
 
         Raises:
-            FileNotFoundError: a file is not (or not yet) there.
+            OSError: a file is not (or not yet) there, or cannot be read.
             ValueError: a file has changed.
 
         """

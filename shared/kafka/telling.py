@@ -87,13 +87,17 @@ class Timer:
         self.transient = (Transient, ConnectionError, TimeoutError, KafkaError, *transient)
         self.trouble: str | None = None
         self._running: asyncio.Task[None] | None = None
+        self._ending = False
 
     async def start(self) -> None:
         """Begin."""
+        self._ending = False
         self._running = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """End."""
+        # Clients swallow a cancellation that meets their answer (asyncio.wait_for of Python 3.11).
+        self._ending = True
         if self._running is not None:
             self._running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -118,7 +122,7 @@ class Timer:
             await effect()
 
     async def _run(self) -> None:
-        while True:
+        while not self._ending:
             await asyncio.sleep(self.every_s)
             try:
                 await self.once()

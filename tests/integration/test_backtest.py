@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx
@@ -22,6 +21,7 @@ from driftwheel.cli import app as command
 from services.training.adapters.backtests import ChildBacktests
 from services.training.http import routes
 from tests.doubles import telemetry
+from tests.polling import wait_until
 from tests.service.training.world import MODEL, START, World, declaration, outcomes
 
 DEADLINE_S = 60
@@ -58,7 +58,7 @@ class Service:
         asyncio.run(self._fill())
         self.kept[MODEL] = 1
         self.thread.start()
-        until(lambda: self.server.started)
+        wait_until(lambda: self.server.started)
         return self
 
     def __exit__(self, *_):
@@ -68,14 +68,6 @@ class Service:
     async def _fill(self):
         world = World(self.folder, self.declared)
         await world.hear(outcomes("binary", 3000))
-
-
-def until(true):
-    """Wait for something, not for a time."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -178,8 +170,8 @@ def test_one_at_a_time_and_it_ends_with_its_client(service, ask):
         refused = ask(MODEL)
         assert refused.exit_code == 1
         assert "A backtest goes on already" in refused.stderr
-    until(lambda: not service.backtests.busy())
-    until(lambda: not is_alive(pid))
+    wait_until(lambda: not service.backtests.busy())
+    wait_until(lambda: not is_alive(pid))
     assert ask(MODEL, "--to", "2013-01-08").exit_code == 0
 
 
@@ -197,14 +189,14 @@ def test_ctrl_c_in_the_command_ends_the_child(service, tmp_path):
     several.write_text(json.dumps([{"name": f"policy {n}", "trigger": "psi"} for n in range(16)]))
     arguments = ("--endpoints", str(file), "drift", "backtest", MODEL, "--policy", str(several))
     asking = subprocess.Popen([*command_line, *arguments], stderr=subprocess.PIPE)
-    until(lambda: service.backtests._child is not None)
+    wait_until(lambda: service.backtests._child is not None)
     pid = service.backtests._child.pid
     asking.send_signal(signal.SIGINT)
     _, said = asking.communicate(timeout=DEADLINE_S)
     assert asking.returncode == 130
     assert b"Traceback" not in said
-    until(lambda: not service.backtests.busy())
-    until(lambda: not is_alive(pid))
+    wait_until(lambda: not service.backtests.busy())
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_a_child_that_is_killed_is_an_error_with_its_code(service):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import httpx
@@ -28,6 +28,7 @@ from services.ingest.app import build as build_ingest
 from services.ingest.settings import Settings as IngestSettings
 from services.registry.app import build as build_registry
 from services.registry.settings import Settings as RegistrySettings
+from tests.polling import until
 
 DECLARATION = {
     "apiVersion": "driftwheel/v1",
@@ -125,13 +126,12 @@ async def test_a_model_is_declared_fed_and_read(registry, client):
 
 async def declared(client):
     """Wait until the registry has told the declaration on."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
+
+    async def found():
+        with suppress(NotFound):
             return await client.declaration("delay")
-        except NotFound:
-            await asyncio.sleep(0.05)
-    raise AssertionError("model.declared does not come")
+
+    return await until(found)
 
 
 async def test_refusals_come_back_with_their_fields(registry, client):

@@ -15,16 +15,7 @@ from shared.errors import Transient
 from shared.kafka import Block, Consumer, Message, Position, Producer, Told
 from shared.kafka.names import data_topics, ensure
 from tests.doubles import telemetry
-
-
-async def until(check, seconds=30):
-    """Poll until `check` answers something true, and return it."""
-    async with asyncio.timeout(seconds):
-        while True:
-            found = check()
-            if found := await found if asyncio.iscoroutine(found) else found:
-                return found
-            await asyncio.sleep(0.02)
+from tests.polling import until
 
 
 async def read(kafka, topic):

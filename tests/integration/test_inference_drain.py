@@ -9,6 +9,7 @@ import pytest
 from contracts.data import PREDICTIONS
 from tests.benchmarks.load import post
 from tests.integration.serving_process import read, serving_process, told
+from tests.polling import until
 from tests.service.serving.world import MODEL, World, plan
 
 CONNECTIONS = 16
@@ -51,8 +52,7 @@ async def test_no_connection_is_broken_and_no_prediction_lost(real, names, tmp_p
         serving.wait_until_ready(f"/v2/models/{MODEL}/ready")
         clients = [Client(serving.port) for _ in range(CONNECTIONS)]
         running = [asyncio.create_task(client.run()) for client in clients]
-        while min(client.answered for client in clients) < 10:
-            await asyncio.sleep(0.01)
+        await until(lambda: min(client.answered for client in clients) >= 10)
         serving.terminate()
         await asyncio.gather(*running)
         assert await asyncio.to_thread(serving.process.wait, 20) == 0

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from deploy.local.progress import progress
 from deploy.local.services import Service
 from deploy.local.stack import Infrastructure, Plan, infrastructure
 from deploy.local.up import run, running
+from tests.polling import wait_until
 
 APPLICATION = """
 import json, os
@@ -52,15 +53,6 @@ def build():
 def broken():
     raise RuntimeError("no model store here")
 """
-
-
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    """Wait for `condition` to become true; return what it then is."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        threading.Event().wait(0.05)
-    return value
 
 
 def get(url: str, path: str) -> bytes:
@@ -125,7 +117,7 @@ def test_a_killed_redis_comes_back_with_its_data(backbone):
     _, url = backbone
     with redis.Redis.from_url(url) as client:
         client.set("kept", "yes")
-        until(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0)
+        wait_until(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0)
     backbone.redis.kill()
     backbone.redis.restart()
     with redis.Redis.from_url(url) as client:
@@ -196,7 +188,7 @@ def supervised(folder) -> Iterator[dict[str, Any]]:
             target=run, args=(folder, plan("build", "build"), (), line, cancel)
         )
         supervisor.start()
-        yield until(lambda: read_json(folder.endpoints))
+        yield wait_until(lambda: read_json(folder.endpoints))
         cancel.set()
         supervisor.join(30)
     assert not supervisor.is_alive()
@@ -215,18 +207,18 @@ def test_services_are_ready_and_know_their_surroundings(supervised, folder):
 def test_what_is_killed_comes_back_where_it_was(supervised, folder, name):
     victim = supervised["pids"][name]
     os.kill(victim, signal.SIGKILL)
-    after = until(lambda: (e := read_json(folder.endpoints))["pids"][name] != victim and e)
+    after = wait_until(lambda: (e := read_json(folder.endpoints))["pids"][name] != victim and e)
     assert after["services"] == supervised["services"]
     assert after["redis"] == supervised["redis"]
     address = urlsplit(after["services"].get(name, after["redis"]))
-    until(lambda: is_served(address.port))
+    wait_until(lambda: is_served(address.port))
 
 
 def test_a_service_that_ends_by_itself_comes_back(supervised, folder):
     url, before = supervised["services"]["service0"], supervised["pids"]["service0"]
     get(url, "/die")
-    until(lambda: read_json(folder.endpoints)["pids"]["service0"] != before)
-    assert until(lambda: get(url, "/"))
+    wait_until(lambda: read_json(folder.endpoints)["pids"]["service0"] != before)
+    assert wait_until(lambda: get(url, "/"))
 
 
 def test_only_one_supervisor_per_folder(supervised, folder):
@@ -306,7 +298,7 @@ def test_up_and_down(detached):
 def test_a_killed_supervisor_leaves_no_orphans(detached):
     pids = pids_of(detached)
     os.kill(pids["supervisor"], signal.SIGKILL)
-    until(lambda: not any(psutil.pid_exists(pids[name]) for name in ("kafka", "redis")))
+    wait_until(lambda: not any(psutil.pid_exists(pids[name]) for name in ("kafka", "redis")))
 
 
 def test_the_next_up_ends_what_a_killed_supervisor_left(detached):

@@ -27,6 +27,7 @@ from shared.kafka import Message, Producer, Table
 from shared.kafka.names import ensure
 from shared.service import Service
 from tests.doubles import telemetry
+from tests.polling import until
 from tests.service.registry.house import command, declare, evaluation, roll_back, trained
 
 DEADLINE_S = 30
@@ -75,11 +76,6 @@ class Running:
     def events(self, topic):
         return [event for event, _ in self.said[topic.name]]
 
-    async def until(self, holds):
-        async with asyncio.timeout(DEADLINE_S):
-            while not holds():
-                await asyncio.sleep(0.02)
-
 
 @contextlib.asynccontextmanager
 async def registry(kafka, names):
@@ -99,13 +95,13 @@ def kafka(real):
 async def test_from_declaration_to_rollback_and_over_a_restart(kafka, names):
     async with registry(kafka, names) as running:
         await running.send(REGISTRY_COMMANDS, declare())
-        await running.until(lambda: running.events(RELEASE_CHANGED))
+        await until(lambda: running.events(RELEASE_CHANGED))
         await running.send(MODEL_TRAINED, trained("t1"))
-        await running.until(lambda: len(running.events(RELEASE_CHANGED)) == 2)
+        await until(lambda: len(running.events(RELEASE_CHANGED)) == 2)
         await running.send(MODEL_TRAINED, trained("t2", evaluation("0.0.1")))
-        await running.until(lambda: len(running.events(RELEASE_CHANGED)) == 3)
+        await until(lambda: len(running.events(RELEASE_CHANGED)) == 3)
         await running.send(REGISTRY_COMMANDS, roll_back("r"))
-        await running.until(lambda: len(running.events(RELEASE_CHANGED)) == 4)
+        await until(lambda: len(running.events(RELEASE_CHANGED)) == 4)
         state = running.ledger.book("flight-delay").state
         assert state.champion == "0.0.1"
         assert_times_are_the_brokers(running.said[RELEASE_CHANGED.name])
@@ -116,7 +112,7 @@ async def test_from_declaration_to_rollback_and_over_a_restart(kafka, names):
         # Delivered twice: one answer; and the log goes on where it was.
         await again.send(REGISTRY_COMMANDS, roll_back("r"))
         await again.send(REGISTRY_COMMANDS, command("train", {"kind": "train"}))
-        await again.until(lambda: again.ledger.book("flight-delay").state.revision > state.revision)
+        await until(lambda: again.ledger.book("flight-delay").state.revision > state.revision)
         recorded = again.events(REGISTRY_RECORDED)
         assert [entry.seq for entry in recorded] == list(range(1, state.revision + 2))
         assert recorded[-1].fact.kind == "requested"
@@ -126,15 +122,15 @@ async def test_from_declaration_to_rollback_and_over_a_restart(kafka, names):
 async def test_followers_that_were_lost_are_told_again_at_the_next_start(kafka, names):
     async with registry(kafka, names) as running:
         await running.send(REGISTRY_COMMANDS, declare())
-        await running.until(lambda: running.events(RELEASE_CHANGED))
+        await until(lambda: running.events(RELEASE_CHANGED))
         await running.send(MODEL_TRAINED, trained("t1"))
-        await running.until(lambda: len(running.events(RELEASE_CHANGED)) == 2)
+        await until(lambda: len(running.events(RELEASE_CHANGED)) == 2)
         ids = [release.plan.plan_id for release in running.events(RELEASE_CHANGED)]
 
     await delete(kafka, names.topic(MODEL_DECLARED), names.topic(RELEASE_CHANGED))
 
     async with registry(kafka, names) as healed:
-        await healed.until(lambda: len(healed.events(RELEASE_CHANGED)) == 2)
+        await until(lambda: len(healed.events(RELEASE_CHANGED)) == 2)
         assert [release.plan.plan_id for release in healed.events(RELEASE_CHANGED)] == ids
         assert [declared.revision for declared in healed.events(MODEL_DECLARED)] == [1]
 
@@ -181,8 +177,10 @@ async def delete(kafka, *topics):
     await admin.start()
     try:
         await admin.delete_topics(list(topics))
-        async with asyncio.timeout(DEADLINE_S):
-            while set(topics) & set(await admin.list_topics()):
-                await asyncio.sleep(0.05)
+
+        async def gone():
+            return not set(topics) & set(await admin.list_topics())
+
+        await until(gone)
     finally:
         await admin.close()

@@ -17,6 +17,7 @@ from services.training.ports import Job, RunFailed
 from shared.artifacts import Artifacts
 from shared.models import load
 from tests.doubles import telemetry
+from tests.polling import until
 from tests.service.training.world import DAY, START, World, declaration, outcomes
 from tests.service.training.world import job_of as world_job
 
@@ -135,9 +136,7 @@ async def test_a_killed_run_begins_again_and_a_finished_one_does_not(tmp_path):
     job = await job_of(tmp_path, "binary", 600)
     interrupted = asyncio.create_task(launcher(tmp_path).run(job))
     written = tmp_path / "runs" / "r1" / "job.json"
-    async with asyncio.timeout(30):
-        while not written.exists():
-            await asyncio.sleep(0.01)
+    await until(written.exists)
     interrupted.cancel()
     with pytest.raises(asyncio.CancelledError):
         await interrupted

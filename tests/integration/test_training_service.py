@@ -17,6 +17,7 @@ from shared.kafka import Message, Producer, Table, Topics
 from shared.kafka.names import data_topics, ensure
 from shared.service import Service
 from tests.doubles import telemetry
+from tests.polling import until
 from tests.service.training.world import MODEL, START, FakeLauncher, declaration, outcomes
 
 DEADLINE_S = 30
@@ -72,11 +73,6 @@ class Around:
             return []
         return sorted(DeltaTable(uri).to_pyarrow_table(columns=["id"])["id"].to_pylist())
 
-    async def until(self, holds):
-        async with asyncio.timeout(DEADLINE_S):
-            while not holds():
-                await asyncio.sleep(0.05)
-
 
 @contextlib.asynccontextmanager
 async def training(around, *, crash=False, flush_s=0.2):
@@ -117,17 +113,17 @@ async def test_a_crash_with_a_full_buffer_loses_and_doubles_nothing(around):
     rows = outcomes("binary", 600)
     async with training(around):
         await around.send(rows[:300])
-        await around.until(lambda: around.stored() == ids(300))
-        await around.until(lambda: len(around.said) == 2)
+        await until(lambda: around.stored() == ids(300))
+        await until(lambda: len(around.said) == 2)
     decided, trained = around.said
     assert (decided.decision, trained.status) == ("started", "trained")
 
     async with training(around, crash=True, flush_s=3600) as store:
         await around.send([*rows[300:500], *rows[:10]])
-        await around.until(lambda: len(store._table(MODEL).buffer) == 200)
+        await until(lambda: len(store._table(MODEL).buffer) == 200)
 
     assert around.stored() == ids(300)
     async with training(around):
         await around.send(rows[500:])
-        await around.until(lambda: around.stored() == ids(600))
+        await until(lambda: around.stored() == ids(600))
     assert len({event.event_id for event in around.said}) == len(around.said)

@@ -1,12 +1,11 @@
 """One behaviour suite over the memory of the service tests and over Redis."""
 
-import asyncio
-
 import pytest
 
 from services.validation.adapters.redis import RedisMemory
 from services.validation.ports import CONTENT_BYTES, NAME_BYTES, Marks
 from shared.errors import Transient
+from tests.polling import until
 from tests.service.validation.world import DictMemory
 
 IDS = b"{m.events}:id:"
@@ -88,9 +87,11 @@ async def test_redis_forgets_in_time_and_keeps_deployments_apart(real, names):
     theirs = redis_memory(url, "other." + names.prefix)
     await ours.remember(marks([(name(1), content(1))]), {b"long": b"1"})
     assert await theirs.recall(IDS, name(1), [b"long"]) == (content(0), [None])
-    async with asyncio.timeout(10):
-        while (await ours.recall(IDS, name(1), []))[0] != content(0):
-            await asyncio.sleep(0.05)
+
+    async def forgotten():
+        return (await ours.recall(IDS, name(1), []))[0] == content(0)
+
+    await until(forgotten)
     assert (await ours.recall(IDS, b"", [b"long"]))[1] == [b"1"]
     await ours.stop()
     await theirs.stop()

@@ -1,4 +1,4 @@
-"""What an alarm recommends.
+"""What an alarm recommends, in words; `shared.drift.standing` has the rules.
 
 | data-quality alert | inputs, impact | calibration | loss, slices | recommended |
 |---|---|---|---|---|
@@ -13,16 +13,10 @@ Without any alarm, age and volume are the backstop.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
-from services.monitor.domain.ledger import Span
-
 Drift = Literal["inputs", "impact", "loss", "calibration", "slices"]
-Fault = Literal["quality", "labels", "intake"]
 
-FAULTS: Final[dict[str, Fault]] = {"quality": "quality", "labels": "labels", "intake": "intake"}
-DOUBTS: Final[tuple[Drift, ...]] = ("loss", "calibration", "slices")
 ADVICE: Final[dict[Drift, str]] = {
     "inputs": "inputs that move make no model wrong by themselves: no reason to retrain",
     "impact": "no reason to retrain before labels say so: watch loss and calibration",
@@ -33,28 +27,14 @@ ADVICE: Final[dict[Drift, str]] = {
 DRIFTS: Final[dict[str, Drift]] = {name: name for name in ADVICE}
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What an alarm recommends, and why in words."""
-
-    recommendation: Literal["retrain", "inform"]
-    reason: str
-
-
-def advice(detector: Drift, since: int, until: int, alerts: Sequence[Span]) -> Advice:
-    """Say what to do about drift.
+def advice(detector: Drift, broken: Sequence[str]) -> str:
+    """Say what to do about drift, and why.
 
     Args:
         detector: that has found it.
-        since: start of its evidence, microseconds.
-        until: end of its evidence.
-        alerts: times under a data-quality alert.
+        broken: what was broken in the data that the evidence rests on.
 
     """
-    if detector not in DOUBTS:
-        return Advice("inform", ADVICE[detector])
-    broken = sorted({name for span in alerts if span.spoils(since, until) for name in span.blamed})
     if broken:
-        names = ", ".join(broken)
-        return Advice("inform", f"do not retrain on it: mend {names} first, data were broken")
-    return Advice("retrain", ADVICE[detector])
+        return f"do not retrain on it: mend {', '.join(broken)} first, data were broken"
+    return ADVICE[detector]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from msgspec import Struct, field
 
 from services.monitor.domain.heads import HeadCounts
 from services.monitor.domain.merging import Merging
 from services.monitor.domain.tallies import WindowSums
-
-MOST_KEPT = 16
+from shared.drift.standing import Alert, Open, Standing
 
 
 class IntakeCounts(Struct, array_like=True):
@@ -38,58 +35,6 @@ class IntakeCounts(Struct, array_like=True):
             self.fields[name] = self.fields.get(name, 0) + n
 
 
-class Span(Struct, array_like=True):
-    """A time under a data-quality alert, microseconds; open while `until` is None."""
-
-    detector: str
-    since: int
-    until: int | None
-    blamed: list[str]
-
-    def spoils(self, since: int, until: int) -> bool:
-        """Tell whether evidence of [since, until) rests on it: it is open, or covers half of it."""
-        if self.until is None:
-            return self.since < until
-        return 2 * (min(self.until, until) - max(self.since, since)) >= until - since
-
-
-class Open(Struct, array_like=True):
-    """What a detector has told since all was well.
-
-    Attributes:
-        ids: of the events.
-        blamed: by any of them.
-        asked: end of the window at which it last asked to retrain, microseconds.
-
-    """
-
-    ids: list[str] = field(default_factory=list)
-    blamed: list[str] = field(default_factory=list)
-    asked: int = -(2**62)
-
-    def silent(self, blamed: Collection[str], *, asks: bool, until: int, cooldown: int) -> bool:
-        """Tell whether an alarm has nothing to add.
-
-        It has when it blames something new, and when it asks to retrain and so long has passed
-        since it did that a run may have been in vain.
-
-        Args:
-            blamed: by the alarm.
-            asks: it asks to retrain.
-            until: end of its window, microseconds.
-            cooldown: of the model, microseconds.
-
-        """
-        again = asks and until - self.asked >= cooldown
-        return bool(self.ids) and set(blamed) <= set(self.blamed) and not again
-
-    def note(self, event_id: str, blamed: Collection[str], *, asks: bool, until: int) -> None:
-        """Remember what was told."""
-        self.ids = [*self.ids, event_id][-MOST_KEPT:]
-        self.blamed = sorted({*self.blamed, *blamed})
-        self.asked = until if asks else self.asked
-
-
 class Watching(Struct):
     """How the champion is watched.
 
@@ -115,7 +60,7 @@ class Ledger(Struct):
         inputs: windows at the head of the predictions.
         intake: windows of what users have sent.
         watching: the champion.
-        spans: the latest times under a data-quality alert, oldest first.
+        spans: the times under a data-quality alert that count, oldest first.
         told: id of the part that completed windows -> what was told; the latest only.
 
     """
@@ -124,25 +69,16 @@ class Ledger(Struct):
     inputs: Merging[HeadCounts] = field(default_factory=Merging)
     intake: Merging[IntakeCounts] = field(default_factory=Merging)
     watching: Watching = field(default_factory=Watching)
-    spans: list[Span] = field(default_factory=list)
+    spans: list[Alert] = field(default_factory=list)
     told: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
 
+    @property
+    def standing(self) -> Standing:
+        """How the alarms stand; what is noted there is noted here."""
+        return Standing(self.watching.open, self.spans)
+
     def remember(self, cause: str, told: list[tuple[str, bytes]], most: int) -> None:
-        """Keep what the latest `most` parts have led to."""
+        """Keep what the latest `most` parts have led to, and of alerts what counts."""
         self.told[cause] = told
         self.told = dict(list(self.told.items())[-most:])
-
-    def alert(self, detector: str, since: int, blamed: Collection[str]) -> None:
-        """Begin a time under an alert, or widen the one that is open."""
-        for span in self.spans:
-            if span.detector == detector and span.until is None:
-                span.since = min(span.since, since)
-                span.blamed = sorted({*span.blamed, *blamed})
-                return
-        self.spans = [*self.spans, Span(detector, since, None, sorted(blamed))][-MOST_KEPT:]
-
-    def resolve(self, detector: str, at: int) -> None:
-        """End the time under an alert."""
-        for span in self.spans:
-            if span.detector == detector and span.until is None:
-                span.until = at
+        self.spans = self.standing.latest

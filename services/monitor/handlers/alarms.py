@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,15 +10,12 @@ from typing import Any
 from contracts.alerts import AlertRaised, AlertResolved
 from contracts.base import Window
 from contracts.performance import Contribution, DriftDetected, DriftMeasured, Estimate, Shown
-from services.monitor.domain.acting import Drift, Fault, advice
-from services.monitor.domain.ledger import Span
+from services.monitor.domain.acting import Drift, advice
 from services.monitor.handlers.payloads import moment
 from shared.drift import windows
-from shared.drift.verdicts import Verdict
+from shared.drift.standing import Fault, Finding
 from shared.drift.watch import Watch
 
-KINDS = {"feature", "slice", "null", "unseen", "range", "nonfinite", "quarantined"}
-MOST_BLAMED = 64
 LONGEST = 2000
 
 
@@ -69,24 +66,24 @@ class Alarms:
             unmonitorable=watch.baseline.unmonitorable,
         )
 
-    def drift(self, detector: Drift, verdict: Verdict, alerts: Sequence[Span]) -> DriftDetected:
+    def drift(self, detector: Drift, finding: Finding) -> DriftDetected:
         """Tell drift, and what to do about it."""
-        advised = advice(detector, verdict.since, verdict.until, alerts)
+        reason = advice(detector, finding.broken)
         return DriftDetected.caused_by(
             self._cause,
             distinct=f"{self.champion} {detector}",
             detector=detector,
-            recommendation=advised.recommendation,
-            **self._alarm(verdict, f"{verdict.summary}; {advised.reason}"),
+            recommendation="retrain" if finding.kind == "retrain" else "inform",
+            **self._alarm(finding, f"{finding.verdict.summary}; {reason}"),
         )
 
-    def raised(self, fault: Fault, verdict: Verdict) -> AlertRaised:
+    def raised(self, fault: Fault, finding: Finding) -> AlertRaised:
         """Tell that the data are not what they were."""
         return AlertRaised.caused_by(
             self._cause,
             distinct=f"{self.champion} {fault}",
             detector=fault,
-            **self._alarm(verdict, verdict.summary),
+            **self._alarm(finding, finding.verdict.summary),
         )
 
     def resolved(self, fault: Fault, alert: str, why: str) -> AlertResolved:
@@ -102,7 +99,8 @@ class Alarms:
             summary=why[:LONGEST],
         )
 
-    def _alarm(self, verdict: Verdict, summary: str) -> dict[str, Any]:
+    def _alarm(self, finding: Finding, summary: str) -> dict[str, Any]:
+        verdict = finding.verdict
         return {
             "model": self.model,
             "at": self.at,
@@ -123,7 +121,7 @@ class Alarms:
                 )
                 for one in verdict.contributions
             ),
-            "blamed": blamed(verdict),
+            "blamed": finding.blamed,
             "windows": max(1, verdict.windows),
             "summary": summary[:LONGEST],
         }
@@ -131,11 +129,3 @@ class Alarms:
     @property
     def _cause(self) -> str:
         return f"window:{self.model}:{self.window.start.isoformat()}"
-
-
-def blamed(verdict: Verdict) -> tuple[str, ...]:
-    """Name what has moved, without what kind of thing it is."""
-    whats = verdict.listed or [one.what for one in verdict.contributions[:1]]
-    parted = ((what, *what.partition(":")) for what in whats)
-    names = (name if name and kind in KINDS else what for what, kind, _, name in parted)
-    return tuple(dict.fromkeys(names))[:MOST_BLAMED]

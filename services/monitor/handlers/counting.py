@@ -193,10 +193,13 @@ async def count_predictions(batch: Batch, *, counting: Counting) -> Told:
     payloads = counting.catalog.payloads(batch.model)
     if payloads is None:
         return Told(held=batch.starts())
-    told, parts = Told(), list[Part]()
-    known = await counting.store.heads(batch.model, [run.position.partition for run in batch.runs])
     # What cannot be read is parked by the join; here it only has no time.
     found = {run.position.partition: read(run.records, payloads.heading) for run in batch.runs}
+    versions = (row.version for rows in found.values() for row in rows.rows)
+    if await counting.watches.lack(batch.model, versions):
+        return Told(held=batch.starts())
+    told, parts = Told(), list[Part]()
+    known = await counting.store.heads(batch.model, [run.position.partition for run in batch.runs])
     for run, head in zip(batch.runs, known, strict=True):
         part = await counting.part(payloads, run, found[run.position.partition], head)
         if isinstance(part, int):

@@ -7,6 +7,7 @@ in between then knows that it is a correction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.monitor.domain.labels import packed_labels
@@ -88,6 +89,27 @@ class Join:
             self.clock(model, partition).quiet(watermark, self.closing.clock().timestamp())
         return places is not None
 
+    def cursor(self, payloads: Payloads, run: Run, watermark: int) -> Cursor:
+        """Read the predictions of a partition that are due."""
+        labelled = self.clock(payloads.model, run.position.partition).watermark
+        limit = min(watermark, labelled) - payloads.span
+        return Cursor(run, *read_due(run.records, payloads.prediction, limit))
+
+    async def standing(
+        self, payloads: Payloads, cursors: Sequence[Cursor], watermark: int
+    ) -> tuple[Told, list[Cursor]]:
+        """Note where cursors wait; tell what is not joined, and choose those that are."""
+        told, going = Told(), list[Cursor]()
+        for cursor in cursors:
+            if not await self.stands(cursor, payloads, watermark):
+                told.held |= await self.replaced(payloads, cursor.run.position.partition)
+                continue
+            told.parked += cursor.ready.parked
+            told.held |= cursor.held
+            if cursor.end > cursor.first:
+                going.append(cursor)
+        return told, going
+
     async def stands(self, cursor: Cursor, payloads: Payloads, watermark: int) -> bool:
         """Note where a cursor waits, and for what.
 
@@ -142,21 +164,13 @@ async def publish_outcomes(batch: Batch, *, join: Join) -> Told:
     payloads = join.catalog.payloads(batch.model)
     if payloads is None:
         return Told(held=batch.starts())
-    told = Told()
     watermark = await join.closing.watermark(batch.model)
-    cursors: list[Cursor] = []
-    for run in batch.runs:
-        partition = run.position.partition
-        labelled = join.clock(batch.model, partition).watermark
-        limit = min(watermark, labelled) - payloads.span
-        cursor = Cursor(run, *read_due(run.records, payloads.prediction, limit))
-        if not await join.stands(cursor, payloads, watermark):
-            told.held |= await join.replaced(payloads, partition)
-            continue
-        told.parked += cursor.ready.parked
-        told.held |= cursor.held
-        if cursor.end > cursor.first:
-            cursors.append(cursor)
+    found = [join.cursor(payloads, run, watermark) for run in batch.runs]
+    versions = (row.version for cursor in found for row in cursor.ready.rows)
+    # What is claimed must be told soon: later labels count as corrections of it.
+    if await join.closing.watches.lack(batch.model, versions):
+        return Told(held=batch.starts())
+    told, cursors = await join.standing(payloads, found, watermark)
 
     claimed = await join.store.claim(batch.model, [cursor.due(payloads) for cursor in cursors])
 

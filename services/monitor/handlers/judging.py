@@ -8,15 +8,16 @@ import numpy as np
 from contracts import Event
 from contracts.base import Window
 from contracts.declaration import Declaration
-from services.monitor.domain.acting import DOUBTS, DRIFTS, FAULTS, Fault
+from services.monitor.domain.acting import DRIFTS
 from services.monitor.domain.heads import HeadCounts
-from services.monitor.domain.ledger import IntakeCounts, Ledger, Open, Watching
+from services.monitor.domain.ledger import IntakeCounts, Ledger, Watching
 from services.monitor.domain.merging import Whole
 from services.monitor.domain.tallies import WindowSums
-from services.monitor.handlers.alarms import Alarms, blamed
+from services.monitor.handlers.alarms import Alarms
 from services.monitor.handlers.payloads import microseconds, microseconds_of, moment
 from services.monitor.handlers.watching import Watched
 from shared.drift import windows
+from shared.drift.standing import FAULTS
 from shared.drift.verdicts import State, Verdict
 from shared.telemetry import Telemetry
 
@@ -53,21 +54,16 @@ class Judging:
             latest: the window of which something was heard just now.
 
         """
-        before = self.ledger.watching
-        if self.champion == before.version:
+        if self.champion == self.ledger.watching.version:
             return []
+        over = self.ledger.standing.anew(microseconds(latest.end))
         self.ledger.watching = Watching(self.champion)
         if self.watched is not None:
             unmonitorable = len(self.watched.watch.baseline.unmonitorable)
             self.telemetry.gauge("features_unmonitorable", self.model, unmonitorable)
         alarms = self._alarms(microseconds(latest.start), microseconds(latest.end), 0)
         why = f"{self.champion} decides now, and its own baseline says what is normal"
-        told: list[Event] = []
-        for name, known in sorted(before.open.items()):
-            if name in FAULTS:
-                self.ledger.resolve(name, microseconds(latest.end))
-                told += [alarms.resolved(FAULTS[name], alert, why) for alert in known.ids]
-        return told
+        return [alarms.resolved(fault, one, why) for fault, ids in over.items() for one in ids]
 
     def inputs(self, window: Whole[HeadCounts]) -> list[Event]:
         """Judge a complete window at the head."""
@@ -79,9 +75,8 @@ class Judging:
         seen = windows.Inputs(window.start, window.end, counts.n, counts.late, counts.vector, total)
         alarms = self._alarms(window.start, window.end, microseconds_of(self.spec.label.lateness))
         told = self._observed(watched, "inputs", seen, alarms)
-        watching = self.ledger.watching
-        doubted = any(name in watching.open for name in DOUBTS)
-        measured = alarms.measured(watched.watch, seen, watching.evidence, doubted=doubted)
+        evidence, doubted = self.ledger.watching.evidence, self.ledger.standing.doubted
+        measured = alarms.measured(watched.watch, seen, evidence, doubted=doubted)
         return [*told, measured]
 
     def outcomes(self, window: Whole[WindowSums]) -> list[Event]:
@@ -149,30 +144,19 @@ class Judging:
 
     def _said(self, verdict: Verdict, alarms: Alarms) -> list[Event]:
         """Tell an alarm, or that what it was about is over."""
-        fault = FAULTS.get(verdict.detector)
-        if verdict.alarm:
-            return self._alarm(verdict, fault, alarms)
-        known = self.ledger.watching.open
-        over = known.pop(verdict.detector, None) if verdict.normal else None
-        if over is None or fault is None:
-            return []
-        self.ledger.resolve(fault, microseconds(alarms.window.start))
-        return [alarms.resolved(fault, alert, verdict.summary) for alert in over.ids]
-
-    def _alarm(self, verdict: Verdict, fault: Fault | None, alarms: Alarms) -> list[Event]:
-        names, asks = blamed(verdict), False
-        if fault is not None:
-            self.ledger.alert(fault, verdict.since, names)
-            event: Event = alarms.raised(fault, verdict)
-        else:
-            event = drift = alarms.drift(DRIFTS[verdict.detector], verdict, self.ledger.spans)
-            asks = drift.recommendation == "retrain"
-        earlier = self.ledger.watching.open.setdefault(verdict.detector, Open())
+        fault, standing = FAULTS.get(verdict.detector), self.ledger.standing
+        if not verdict.alarm:
+            over = standing.calm(verdict, microseconds(alarms.window.start))
+            return [alarms.resolved(FAULTS[verdict.detector], one, verdict.summary) for one in over]
         cooldown = microseconds_of(self.spec.retraining.cooldown)
-        if earlier.silent(names, asks=asks, until=verdict.until, cooldown=cooldown):
+        finding = standing.alarm(verdict, cooldown=cooldown)
+        if finding is None:
             return []
-        earlier.note(event.event_id, names, asks=asks, until=verdict.until)
-        return [event]
+        if fault is None:
+            return [alarms.drift(DRIFTS[verdict.detector], finding)]
+        alert = alarms.raised(fault, finding)
+        standing.open[fault].ids.append(alert.event_id)
+        return [alert]
 
     def _alarms(self, start: int, end: int, delay: int) -> Alarms:
         """Write about a window that is complete `delay` microseconds after its end."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
 from contracts import Event
 from contracts.alerts import AlertRaised, AlertResolved
+from contracts.declaration import Declaration
 from contracts.performance import (
     DriftDetected,
     DriftMeasured,
@@ -37,7 +39,8 @@ TOLD: dict[str, type[Event]] = {
     for kind in (PerformanceMeasured, DriftMeasured, DriftDetected, AlertRaised, AlertResolved)
 }
 
-Take = Callable[[Ledger, Judging], Sequence[Event]]
+Hear = Callable[[Ledger], None]
+Judge = Callable[[Ledger, Judging], Sequence[Event]]
 Counted = PredictionsCounted | WindowCounted | QualityMeasured
 
 
@@ -66,8 +69,12 @@ class Measuring:
     group: str
     wrote: bool = False
 
-    async def take(self, event: Counted, take: Take) -> Told:
-        """Let one message change the ledger of its model, and tell what that shows."""
+    async def take(self, event: Counted, hear: Hear, judge: Judge) -> Told:
+        """Let one message change the ledger of its model, and tell what that shows.
+
+        Where the champion's baseline is not there yet, windows wait in the ledger: later messages
+        tell what they show, and other models go on.
+        """
         declaration = self.catalog.declaration(event.model)
         if declaration is None:
             raise Transient(f"waiting for the declaration of {event.model}")
@@ -78,15 +85,9 @@ class Measuring:
         ledger = msgspec.msgpack.decode(packed, type=Ledger) if packed else Ledger()
         if event.event_id in ledger.told:
             return Told(events=[_read(*told) for told in ledger.told[event.event_id]])
-        champion = self.catalog.champion(event.model)
-        judging = Judging(
-            declaration,
-            ledger,
-            champion=champion.version if champion else "",
-            watched=await self.watches.of(event.model, champion.version) if champion else None,
-            telemetry=self.telemetry,
-        )
-        events = [*judging.begin(event.window), *take(ledger, judging)]
+        hear(ledger)
+        judging = await self._judging(declaration, ledger)
+        events = [*judging.begin(event.window), *judge(ledger, judging)] if judging else []
         if events:
             ledger.remember(event.event_id, [_written(told) for told in events], REMEMBERED)
         # Written before it is published: a copy of this event finds what it has led to.
@@ -94,6 +95,19 @@ class Measuring:
             raise Transient(f"somebody else merges the windows of {event.model}")
         self.wrote = True
         return Told(events=events)
+
+    async def _judging(self, declaration: Declaration, ledger: Ledger) -> Judging | None:
+        """Find what judges the windows of a model; None while its baseline is waited for."""
+        model, champion = declaration.name, self.catalog.champion(declaration.name)
+        if champion and await self.watches.lack(model, [champion.version]):
+            return None
+        return Judging(
+            declaration,
+            ledger,
+            champion=champion.version if champion else "",
+            watched=await self.watches.of(model, champion.version) if champion else None,
+            telemetry=self.telemetry,
+        )
 
     async def _lost(self) -> bool:
         """Tell whether windows were merged before of which the store knows nothing."""
@@ -108,33 +122,30 @@ class Measuring:
 
 async def measure_outcomes(event: WindowCounted, *, measuring: Measuring) -> Told:
     """window.counted -> what complete windows of matured outcomes show."""
-
-    def take(ledger: Ledger, judging: Judging) -> list[Event]:
-        ledger.outcomes.hear(*_span(event), event.partition, heard(event))
-        return _matured(ledger, judging, event.partitions)
-
-    return await measuring.take(event, take)
+    return await measuring.take(
+        event,
+        lambda ledger: ledger.outcomes.hear(*_span(event), event.partition, heard(event)),
+        partial(_judged, partitions=event.partitions),
+    )
 
 
 async def measure_inputs(event: PredictionsCounted, *, measuring: Measuring) -> Told:
     """predictions.counted -> what complete windows at the head show."""
-
-    def take(ledger: Ledger, judging: Judging) -> list[Event]:
-        windows = ledger.inputs
-        windows.hear(*_span(event), event.partition, heads.heard(event))
-        complete = windows.complete(windows.passed_by(event.partitions))
-        told = [told for window in complete for told in judging.inputs(window)]
-        return told + _matured(ledger, judging, event.partitions)
-
-    return await measuring.take(event, take)
+    return await measuring.take(
+        event,
+        lambda ledger: ledger.inputs.hear(*_span(event), event.partition, heads.heard(event)),
+        partial(_judged, partitions=event.partitions),
+    )
 
 
-def _matured(ledger: Ledger, judging: Judging, partitions: int) -> list[Event]:
-    """Tell what windows of outcomes show, each after the same window at the head.
+def _judged(ledger: Ledger, judging: Judging, partitions: int) -> list[Event]:
+    """Tell what complete windows show, those of outcomes each after the same one at the head.
 
     Whether data were broken then decides what drift means, also when all is read again at once.
     """
-    windows, told = ledger.outcomes, list[Event]()
+    passed = ledger.inputs.passed_by(partitions)
+    told = [told for one in ledger.inputs.complete(passed) for told in judging.inputs(one)]
+    windows = ledger.outcomes
     for window in windows.complete(min(windows.passed_by(partitions), ledger.inputs.merged)):
         told += measured(window, judging.declaration)
         told += judging.outcomes(window)
@@ -145,21 +156,25 @@ async def measure_intake(event: QualityMeasured, *, measuring: Measuring) -> Tol
     """quality.measured -> whether more events are refused than were before."""
     start, end = _span(event)
 
-    def take(ledger: Ledger, judging: Judging) -> list[Event]:
+    def hear(ledger: Ledger) -> None:
         if event.stream != "events":
-            return []
-        windows = ledger.intake
+            return
         fields: dict[str, int] = {}
         for reason, n in event.reasons.items():
             name = reason.split(":")[0].removeprefix("features.")
             fields[name] = fields.get(name, 0) + n
         counts = IntakeCounts(event.through, event.received, event.quarantined, fields)
-        windows.hear(start, end, event.partition, counts)
+        ledger.intake.hear(start, end, event.partition, counts)
+
+    def judge(ledger: Ledger, judging: Judging) -> list[Event]:
+        if event.stream != "events":
+            return []
+        windows = ledger.intake
         # Partitions tell what they held, not what they did not: give each one window of time.
         complete = windows.complete(max(windows.closed.values()) - (end - start))
         return [told for window in complete for told in judging.intake(window)]
 
-    return await measuring.take(event, take)
+    return await measuring.take(event, hear, judge)
 
 
 def _span(event: Counted) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from services.monitor.handlers.catalog import Catalog
@@ -40,6 +40,8 @@ class Watched:
 class Watches:
     """Finds the watch of a version; each is built once.
 
+    A baseline that is not there holds up the records of its model and no others.
+
     Args:
         telemetry: of the service.
         catalog: knows the baseline of each version.
@@ -51,7 +53,45 @@ class Watches:
         self.telemetry, self.catalog, self.files = telemetry, catalog, files
         self._built: dict[tuple[str, int], Watch | None] = {}
         self._unnamed: dict[tuple[str, str], float] = {}
+        self._awaited: dict[tuple[str, str], str] = {}
         self._building = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Wait for nothing yet."""
+        self._awaited.clear()
+
+    async def stop(self) -> None:
+        """Leave what is built."""
+
+    def unready(self) -> str | None:
+        """Say which baselines are waited for; None when all are there."""
+        return "; ".join(self._awaited.values()) or None
+
+    async def lack(self, model: str, versions: Iterable[str]) -> bool:
+        """Tell whether versions have to be waited for: then `of` would raise."""
+        lacking = [one for one in dict.fromkeys(versions) if not await self._is_there(model, one)]
+        return bool(lacking)
+
+    async def look(self) -> None:
+        """Look again for what is waited for."""
+        for model, version in tuple(self._awaited):
+            await self._is_there(model, version)
+
+    async def _is_there(self, model: str, version: str) -> bool:
+        known = (model, version) in self._awaited
+        try:
+            await self.of(model, version)
+        except Transient as error:
+            if not known:
+                self.telemetry.log.warning("%s; other models go on", error)
+            self._awaited[model, version] = str(error)
+        else:
+            self._awaited.pop((model, version), None)
+        there = (model, version) not in self._awaited
+        if there == known:
+            n = sum(waiting == model for waiting, _ in self._awaited)
+            self.telemetry.gauge("baselines_awaited", model, n)
+        return there
 
     async def of(self, model: str, version: str) -> Watched | None:
         """Find a version's watch; None for the declared prior and for a corrupt baseline.
@@ -87,9 +127,9 @@ class Watches:
         about = f"the baseline {digest[:12]} of {model} {version}"
         try:
             baseline = Baseline.from_bytes(self.files.get(digest)[BASELINE])
-        except FileNotFoundError as error:
+        except OSError as error:
             raise Transient(
-                f"waiting for {about}: mount the artifact store, or restore {error.filename}"
+                f"waiting for {about}: mount the artifact store, or restore the file ({error})"
             ) from error
         except (ValueError, KeyError) as error:
             self.telemetry.count("baselines_refused", model)

@@ -265,24 +265,6 @@ async def test_a_former_owner_changes_nothing():
     assert merged(events) == merged(await told(clean))
 
 
-async def test_a_missing_baseline_is_waited_for(monkeypatch):
-    shelf = Shelf()
-    world = World(files=shelf)
-    world.kafka.tell(RELEASE_CHANGED, released("0.1.0", DIGEST, revision=2))
-    fill(world, days=2)
-    waits = []
-
-    async def rest(seconds):
-        waits.append(head(world).waiting)
-        shelf.trees = Shelf(DIGEST).trees
-
-    monkeypatch.setattr(head(world), "rest", rest)
-    monkeypatch.setattr(world.consumers["monitor-windows"], "rest", rest)
-    (one,) = (await told(world))[0].versions
-    assert (one.baseline, one.n) == (DIGEST, 40)
-    assert "mount the artifact store" in waits[0]
-
-
 async def test_a_corrupt_baseline_is_refused_and_said(caplog):
     shelf = Shelf(DIGEST)
     shelf.trees[DIGEST] = {"baseline.json": b'{"format": 1}'}
@@ -296,21 +278,15 @@ async def test_a_corrupt_baseline_is_refused_and_said(caplog):
     assert "Restore it and restart" in said[0]
 
 
-async def test_a_version_no_plan_names_yet_is_waited_for(monkeypatch):
+async def test_a_version_no_plan_names_yet_is_waited_for():
     world = World(files=Shelf(DIGEST))
     fill(world, days=2)
-    waits = []
-
-    async def rest(seconds):
-        waits.append(head(world).waiting)
-        world.kafka.tell(RELEASE_CHANGED, released("0.1.0", DIGEST, revision=2))
-        for table, positions in world.kafka._tables:
-            world.kafka._feed(table, positions)
-
-    monkeypatch.setattr(head(world), "rest", rest)
+    assert await told(world) == []
+    assert "waiting for the release of m 0.1.0" in world.watches.unready()
+    world.kafka.tell(RELEASE_CHANGED, released("0.1.0", DIGEST, revision=2))
     (one,) = (await told(world))[0].versions
     assert (one.baseline, one.n) == (DIGEST, 40)
-    assert "waiting for the release of m 0.1.0" in waits[0]
+    assert world.watches.unready() is None
 
 
 async def test_a_version_that_no_plan_ever_names_is_counted_by_number_alone(monkeypatch):

@@ -19,6 +19,7 @@ from contracts.registry import (
     VersionRef,
 )
 from services.monitor.app import parts
+from services.monitor.handlers import Watches
 from services.monitor.settings import Settings
 from shared.kafka import Consumer, Message, Timer
 from tests.doubles import MemoryKafka, telemetry
@@ -32,14 +33,14 @@ def at(hours: float) -> str:
     return (DAY0 + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
 
 
-def declaration(**spec) -> Declaration:
+def declaration(name="m", **spec) -> Declaration:
     """Declare a model: horizon 4 h, lateness 30 m, windows of a day."""
     return Declaration.model_validate_json(
         json.dumps(
             {
                 "apiVersion": "driftwheel/v1",
                 "kind": "Model",
-                "metadata": {"name": "m"},
+                "metadata": {"name": name},
                 "spec": {
                     "task": "binary",
                     "features": {
@@ -159,6 +160,7 @@ class World:
         self.store = store or MemoryStore()
         self.now, self.doubles = DAY0, doubles
         self.spec = spec or declaration()
+        self.models = []
         self.start()
         if self.spec:
             self.declare(self.spec)
@@ -179,6 +181,7 @@ class World:
         self.assigned = False
         self.consumers = {p.group: p for p in self.parts if isinstance(p, Consumer)}
         self.sweep = next(p for p in self.parts if isinstance(p, Timer))
+        self.watches = next(p for p in self.parts if isinstance(p, Watches))
 
     async def restart(self, rewind=None):
         """Start anew from the commits, of which `rewind` may take some back."""
@@ -199,8 +202,9 @@ class World:
         for table, positions in self.kafka._tables:
             self.kafka._feed(table, positions)
         every = frozenset(
-            type(p)(self.topic(kind), n)
+            type(p)(self.topic(kind, model), n)
             for p in [next(iter(self.kafka.logs))]
+            for model in self.models
             for kind in (PREDICTIONS, LABELS_VALIDATED)
             for n in range(self.kafka.partitions)
         )
@@ -209,8 +213,9 @@ class World:
             next(at for c, at in self.kafka._consumers if c is join).update(seeks)
 
     def declare(self, spec):
+        self.models.append(spec.name)
         self.kafka.tell(MODEL_DECLARED, declared(spec))
-        self.kafka.tell(RELEASE_CHANGED, released())
+        self.kafka.tell(RELEASE_CHANGED, released(model=spec.name))
 
     @property
     def topic_of_outcomes(self):
@@ -220,16 +225,16 @@ class World:
     def topic_of_labels(self):
         return self.topic(LABELS_VALIDATED)
 
-    def topic(self, kind):
-        return self.kafka.names.data(kind, "m")
+    def topic(self, kind, model="m"):
+        return self.kafka.names.data(kind, model)
 
-    def predict(self, event_id, hours, key=None, **fields):
-        value = prediction(event_id, hours, **fields)
-        self.kafka.append(self.topic(PREDICTIONS), value, key=key or event_id.encode())
+    def predict(self, event_id, hours, key=None, model="m", **fields):
+        value = prediction(event_id, hours, model=model, **fields)
+        self.kafka.append(self.topic(PREDICTIONS, model), value, key=key or event_id.encode())
 
-    def tell(self, event_id, hours, value=True, key=None):
+    def tell(self, event_id, hours, value=True, key=None, model="m"):
         self.kafka.append(
-            self.topic(LABELS_VALIDATED),
+            self.topic(LABELS_VALIDATED, model),
             label(event_id, hours, value),
             key=key or event_id.encode(),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
@@ -43,3 +44,22 @@ async def test_a_fault_of_ours_shows():
     assert "ours" in timer.dead()
     with pytest.raises(KeyError):
         await timer.stop()
+
+
+async def test_it_ends_where_a_client_swallows_the_cancellation():
+    asked, asking = [], asyncio.Event()
+
+    async def ask():
+        asked.append(1)
+        asking.set()
+        if len(asked) == 1:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return Told()
+
+    timer = Timer(Teller(telemetry("t"), Names(), MemoryKafka()), ask, every_s=0.001)
+    await timer.start()
+    async with asyncio.timeout(5):
+        await asking.wait()
+        await timer.stop()
+    assert len(asked) == 1

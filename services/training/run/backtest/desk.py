@@ -11,12 +11,13 @@ from services.training.domain.policy import Verdict, asked_for, change_point, ve
 from services.training.domain.situation import Drift, LastRun, Situation, Trigger
 from services.training.domain.spans import merged
 from services.training.ports import Policy, rules_of
-from services.training.run.backtest.alarms import Alarm, Alert
+from services.training.run.backtest.alarms import Alarm
 from services.training.run.backtest.candidates import Pin
 from services.training.run.backtest.history import History, Span
 from services.training.run.backtest.watching import Champion
 from services.training.run.dataset import microseconds
 from services.training.run.evaluation import moment
+from shared.drift.standing import Standing
 
 
 @dataclass
@@ -76,6 +77,9 @@ class Desk:
         declaration: with the policy's fields in it.
         run_time: of a run, microseconds.
 
+    Attributes:
+        standing: how monitor's alarms stand.
+
     """
 
     def __init__(
@@ -85,13 +89,19 @@ class Desk:
         self.rules = rules_of(declaration)
         self.runs: list[Run] = []
         self.suppressed: list[Suppressed] = []
-        self.alerts: list[Alert] = []
+        self.standing = Standing({}, [])
         self._drifts: list[Drift] = []
+        self._faults: dict[str, str] = {}
         self._unstable = False
         self._refused: set[tuple[int, str, str]] = set()
 
-    def heard(self, alarm: Alarm, champion: Champion, now: int) -> None:
-        """Weigh an alarm at once, as the service does when it hears of one."""
+    def heard(self, alarms: Sequence[Alarm], champion: Champion, now: int) -> None:
+        """Weigh the alarms of a window at once, as the service does when it hears of them."""
+        self._faults |= {alarm.detector: alarm.summary for alarm in alarms if alarm.kind == "fault"}
+        for alarm in alarms:
+            self._weigh(alarm, champion, now)
+
+    def _weigh(self, alarm: Alarm, champion: Champion, now: int) -> None:
         if self.policy.trigger == "psi" and alarm.detector == "psi":
             self._unstable = True
         if self.policy.trigger != "declared" or alarm.kind == "fault":
@@ -180,8 +190,8 @@ class Desk:
             drift=drift,
             changed=changed,
             alerts=tuple(
-                (f"{number}", f"{', '.join(alert.blamed)}: {alert.summary}")
-                for number, alert in enumerate(self.alerts)
+                (f"{number}", f"{', '.join(alert.blamed)}: {self._faults[alert.detector]}")
+                for number, alert in enumerate(self.standing.alerts)
                 if alert.until is None and self.policy.trigger == "declared"
             ),
         )
@@ -203,7 +213,7 @@ class Desk:
     def _spoilt(self) -> tuple[Span, ...]:
         over = [
             (moment(alert.since), moment(alert.until))
-            for alert in self.alerts
+            for alert in self.standing.alerts
             if alert.until is not None and self.policy.trigger == "declared"
         ]
         return tuple((microseconds(a), microseconds(b)) for a, b in merged(over))

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.declaration import Cost, Declaration
-from services.training.run.backtest.alarms import Alarm, Alert
+from services.training.run.backtest.alarms import Alarm
 from services.training.run.backtest.desk import Run
 from services.training.run.backtest.history import History
 from services.training.run.backtest.simulation import MICROSECOND, Replayed
 from services.training.run.backtest.watching import Champion
 from services.training.run.evaluation import moment
+from shared.drift.standing import Alert
 from shared.losses import costs, losses
 
 Vector = NDArray[np.float64]
@@ -144,7 +145,7 @@ def _policy(
             {"at": _text(one.at), "trigger": one.trigger, "reason": one.reason}
             for one in desk.suppressed
         ],
-        "alerts": [_alert(alert) for alert in desk.alerts],
+        "alerts": [_alert(alert) for alert in desk.standing.alerts],
         "windows": _windows(span, of),
     }
 

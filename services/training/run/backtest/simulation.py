@@ -111,8 +111,7 @@ def replay(
         alarms = _judged(replayed, history, step)
         replayed.alarms += alarms
         now = step.at - history.maturity
-        for alarm in alarms:
-            desk.heard(alarm, replayed.champions[-1], now)
+        desk.heard(alarms, replayed.champions[-1], now)
         if step.kind == "outcomes":
             desk.look(replayed.champions[-1], now, step.at)
             advance(step.at)
@@ -144,9 +143,7 @@ def _take_over(replayed: Replayed, candidates: Candidates, run: Run) -> None:
     """Let a candidate decide: fresh detectors, and what was wrong beside the old one is over."""
     candidate = candidates.fitted(run.pin)
     watch = candidates.watch(candidate, replayed.declaration)
-    for alert in replayed.desk.alerts:
-        if alert.until is None:
-            alert.until = run.ready
+    replayed.desk.standing.anew(run.ready)
     replayed.champions.append(
         Champion(
             run.version,
@@ -161,15 +158,15 @@ def _take_over(replayed: Replayed, candidates: Candidates, run: Run) -> None:
 
 def _judged(replayed: Replayed, history: History, step: Step) -> list[Alarm]:
     """Show a window to what watches the champion."""
-    champion, policy, alerts = replayed.champions[-1], replayed.policy, replayed.desk.alerts
+    champion, policy, standing = replayed.champions[-1], replayed.policy, replayed.desk.standing
     if step.kind == "outcomes":
         outcomes = champion.outcomes(history, step.start, step.end, step.at)
         if outcomes is None or policy.trigger == "psi":
             return []
-        return list(champion.observed(outcomes, step.at, alerts))
+        return list(champion.observed(outcomes, step.at, standing))
     inputs = champion.inputs(history, step.start, step.end)
     if inputs is None:
         return []
     if policy.trigger == "psi":
         return list(champion.unstable(inputs, step.at, policy.psi))
-    return list(champion.observed(inputs, step.at, alerts))
+    return list(champion.observed(inputs, step.at, standing))

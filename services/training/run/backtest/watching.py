@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.training.run.backtest.alarms import Alarm, Alert, Told, begin, end, spoilt
+from services.training.run.backtest.alarms import Alarm
 from services.training.run.backtest.candidates import Candidate
 from services.training.run.backtest.history import History, Span
-from shared.drift.verdicts import State, Verdict
+from shared.drift.standing import Finding, Standing
+from shared.drift.verdicts import State
 from shared.drift.watch import Watch
 from shared.drift.windows import LEAST_ROWS, Counts, Inputs, Outcomes
 from shared.losses import losses
-
-DOUBTS = ("loss", "calibration", "slices")
-FAULTS = ("quality", "labels")
 
 
 @dataclass
@@ -40,7 +37,6 @@ class Champion:
     watch: Watch | None = None
     cooldown: int = 0
     states: dict[str, State] = field(default_factory=dict)
-    told: dict[str, Told] = field(default_factory=dict)
     waiting: Inputs | None = None
 
     def inputs(self, history: History, start: int, end: int) -> Inputs | None:
@@ -80,8 +76,8 @@ class Champion:
             },
         )
 
-    def observed(self, window: Inputs | Outcomes, at: int, alerts: list[Alert]) -> Iterator[Alarm]:
-        """Run the detectors over a window; alerts begin and end in `alerts`."""
+    def observed(self, window: Inputs | Outcomes, at: int, standing: Standing) -> Iterator[Alarm]:
+        """Run the detectors over a window; what they find is noted in `standing`."""
         assert self.watch is not None
         reads = "inputs" if isinstance(window, Inputs) else "outcomes"
         for name, detector in self.watch.detectors.items():
@@ -89,38 +85,30 @@ class Champion:
                 continue
             before = self.states.get(name) or detector.fresh()
             self.states[name], verdict = detector.observe(before, window)
-            if verdict is not None and verdict.alarm:
-                yield from self._told(verdict, (window.start, window.end), at, alerts)
-            elif verdict is not None and verdict.normal and name in self.told:
-                del self.told[name]
-                end(alerts, name, window.start)
+            if verdict is None:
+                continue
+            if not verdict.alarm:
+                standing.calm(verdict, window.start)
+                continue
+            finding = standing.alarm(verdict, cooldown=self.cooldown)
+            if finding is not None:
+                yield self._told(finding, (window.start, window.end), at)
 
-    def _told(
-        self, verdict: Verdict, window: Span, at: int, alerts: list[Alert]
-    ) -> Iterator[Alarm]:
-        """Tell an alarm, unless it has nothing to add to what was told."""
-        name, blamed = verdict.detector, verdict.listed
-        kind: Literal["retrain", "fault", "inform"] = "inform"
-        if name in FAULTS:
-            kind = "fault"
-            begin(alerts, verdict)
-        elif name in DOUBTS and not spoilt(alerts, verdict.since, verdict.until):
-            kind = "retrain"
-        asks, told = kind == "retrain", self.told.setdefault(name, Told())
-        if told.adds(blamed, asks=asks, until=verdict.until, cooldown=self.cooldown):
-            yield Alarm(
-                at=at,
-                window=window,
-                detector=name,
-                version=self.version,
-                since=verdict.since,
-                kind=kind,
-                evidence=verdict.evidence,
-                level=verdict.level,
-                blamed=blamed,
-                contributions=verdict.contributions,
-                summary=verdict.summary,
-            )
+    def _told(self, finding: Finding, window: Span, at: int) -> Alarm:
+        verdict = finding.verdict
+        return Alarm(
+            at=at,
+            window=window,
+            detector=verdict.detector,
+            version=self.version,
+            since=verdict.since,
+            kind=finding.kind,
+            evidence=verdict.evidence,
+            level=verdict.level,
+            blamed=finding.blamed,
+            contributions=verdict.contributions,
+            summary=verdict.summary,
+        )
 
     def unstable(self, window: Inputs, at: int, threshold: float) -> Iterator[Alarm]:
         """Tell whether the population stability index of any feature is above a threshold.
