@@ -67,9 +67,8 @@ class MemoryKafka:
         for message in messages:
             self.append(message.topic, message.value, key=message.key, headers=message.headers)
         for block in blocks:
-            columns = zip(block.keys, block.values, block.headers, block.causes, strict=True)
-            for key, value, headers, _ in columns:
-                where = {"key": key, "headers": headers, "partition": block.partition}
+            for row, (key, value) in enumerate(zip(block.keys, block.values, strict=True)):
+                where = {"key": key, "headers": block.headers[row], "partition": block.partition}
                 self.append(block.topic, value, **where)
 
     def append(

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from shared.kafka.headers import Header, Headers
 from shared.kafka.ledger import CrashLedger
 from shared.kafka.message import (
     Batch,
     Block,
-    Header,
     Message,
     Parked,
     Position,
@@ -30,6 +30,7 @@ __all__ = [
     "Consumer",
     "CrashLedger",
     "Header",
+    "Headers",
     "Message",
     "Names",
     "Parked",

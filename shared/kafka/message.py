@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
 
 from contracts import Event
+from shared.kafka.headers import Header, Headers
 
 Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 Position: TypeAlias = TopicPartition
@@ -67,11 +68,8 @@ class Message:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
     cause: Record | None = None
-
-
-Header: TypeAlias = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class Block:
         partition: where all of them go; None places each by its key, as a `Message` is.
         keys: of the records.
         values: of the records.
-        headers: of the records; one list may stand for many.
+        headers: of the records.
         causes: the record that each follows from; its trace goes on in the message.
 
     """
@@ -92,7 +90,7 @@ class Block:
     partition: int | None
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
-    headers: Sequence[list[Header]]
+    headers: Headers
     causes: Sequence[Record | None]
 
     def __len__(self) -> int:
@@ -105,7 +103,7 @@ class Block:
             partition,
             [self.keys[row] for row in index],
             [self.values[row] for row in index],
-            [self.headers[row] for row in index],
+            self.headers.rows(index),
             [self.causes[row] for row in index],
         )
 

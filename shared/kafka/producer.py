@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,14 +16,14 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
     ProducerFenced,
 )
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import Transient
+from shared.kafka.headers import Headers
 from shared.kafka.message import Block, Message
 from shared.kafka.partitions import partitions_of
+from shared.kafka.recordbatch import batches
 from shared.telemetry import Telemetry
 
-MAX_BATCH = 1_000_000
 DEADLINE_S, STOP_S = 30.0, 5.0
 
 
@@ -82,8 +82,6 @@ class Producer:
                 bootstrap_servers=self.kafka,
                 acks="all",
                 enable_idempotence=True,
-                compression_type="zstd",
-                max_batch_size=MAX_BATCH,
                 metadata_max_age_ms=30_000,
             )
             try:
@@ -137,7 +135,7 @@ class Producer:
         sent = []
         try:
             for block in placed:
-                for part, batch in _batches(producer, block):
+                for part, batch in batches(block):
                     where = {"topic": part.topic, "partition": part.partition}
                     sent.append((part, await producer.send_batch(batch, **where)))
             if sent:
@@ -157,7 +155,7 @@ class Producer:
         if len(block) == 1:
             raise Unpublishable(_message(block, 0)) from error
         for row in range(len(block)):
-            ((one, batch),) = _batches(producer, block.rows([row], block.partition))
+            ((one, batch),) = batches(block.rows([row], block.partition))
             try:
                 await (await producer.send_batch(batch, one.topic, partition=one.partition))
             except MessageSizeTooLargeError as again:
@@ -188,7 +186,7 @@ def _blocks(messages: Sequence[Message]) -> list[Block]:
             None,
             [message.key for message in group],
             [message.value for message in group],
-            [list(message.headers) for message in group],
+            Headers.each([message.headers for message in group]),
             [message.cause for message in group],
         )
         for topic, group in by_topic.items()
@@ -203,11 +201,12 @@ def _placed(block: Block, partitions: set[int]) -> list[Block]:
 
     """
     if block.partition is None:
+        places = partitions_of(block.keys, sorted(partitions))
+        if len(found := set(places)) == 1:
+            return [replace(block, partition=partition) for partition in found]
         rows: dict[int, list[int]] = defaultdict(list)
-        for row, partition in enumerate(partitions_of(block.keys, sorted(partitions))):
+        for row, partition in enumerate(places):
             rows[partition].append(row)
-        if len(rows) == 1:
-            return [replace(block, partition=partition) for partition in rows]
         return [block.rows(index, partition) for partition, index in rows.items()]
     if block.partition not in partitions:
         raise Transient(
@@ -215,20 +214,6 @@ def _placed(block: Block, partitions: set[int]) -> list[Block]:
             "the same number of partitions"
         )
     return [block]
-
-
-def _batches(producer: AIOKafkaProducer, block: Block) -> Iterator[tuple[Block, BatchBuilder]]:
-    """Fill batches in order; each comes with the part of the block that is in it."""
-    batch, start = producer.create_batch(), 0
-    rows = zip(block.keys, block.values, block.headers, strict=True)
-    for row, (key, value, headers) in enumerate(rows):
-        # append() answers None for a full batch; not to look would lose the rest.
-        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-            yield block.rows(range(start, row), block.partition), batch
-            batch, start = producer.create_batch(), row
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                raise Unpublishable(_message(block, row))
-    yield (block.rows(range(start, len(block)), block.partition) if start else block), batch
 
 
 def _message(block: Block, row: int) -> Message:

@@ -11,7 +11,8 @@ from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from shared.kafka.message import Block, Header, Message, Record
+from shared.kafka.headers import Header
+from shared.kafka.message import Block, Message, Record
 
 TRACEPARENT = "traceparent"
 PROPAGATOR = TraceContextTextMapPropagator()
@@ -49,7 +50,8 @@ class Spans:
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> Self:
-        found = [(r, v) for r in self.records for n, v in r.headers if n == TRACEPARENT]
+        having = [record for record in self.records if record.headers]
+        found = [(r, v) for r in having for n, v in r.headers if n == TRACEPARENT]
         for record, parent in found:
             if not parent:
                 continue
@@ -82,13 +84,12 @@ class Spans:
         """Give each row of a block the trace of its cause."""
         if not self._parents:
             return block
-        return replace(
-            block,
-            headers=[
-                [*headers, *self._trace(cause)] if id(cause) in self._parents else headers
-                for headers, cause in zip(block.headers, block.causes, strict=True)
-            ],
-        )
+        traced = {
+            row: [*block.headers[row], *self._trace(cause)]
+            for row, cause in enumerate(block.causes)
+            if id(cause) in self._parents
+        }
+        return replace(block, headers=block.headers.but(traced))
 
     def told(self, message: Message) -> Message:
         """Give a fact the trace of the batch; facts are few, so there always is one."""

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from contracts.data import EVENTS, EVENTS_VALIDATED
 from deploy.local.stack import infrastructure
 from shared.errors import Transient
-from shared.kafka import Block, Consumer, Message, Position, Producer, Told
+from shared.kafka import Block, Consumer, Headers, Message, Position, Producer, Told
 from shared.kafka.names import data_topics, ensure
 from tests.doubles import telemetry
 from tests.polling import until
@@ -278,7 +278,7 @@ async def test_a_block_of_any_size_arrives_whole_and_in_order(kafka, names, publ
                     [record.key or b"" for record in run.records],
                     # A batch of the producer holds three of these, and none holds the large one.
                     [os.urandom(3_000_000 if r.value == b"7" else 300_000) for r in run.records],
-                    [[("was", record.value or b"")] for record in run.records],
+                    Headers((), {"was": [record.value or b"" for record in run.records]}),
                     run.records,
                 )
                 for run in batch.runs

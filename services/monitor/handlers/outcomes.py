@@ -13,8 +13,7 @@ from services.monitor.domain.labels import Outcomes
 from services.monitor.domain.times import written
 from services.monitor.handlers.payloads import Floats, Payloads
 from services.monitor.handlers.reading import Read
-from shared.kafka import Block, Record
-from shared.kafka.message import Header
+from shared.kafka import Block, Header, Headers, Record
 
 VALUE = (
     b'{"id":%b,"time":"%b","model":%b,"version":%b,"score":%b,"decision":%b,"features":%b,'
@@ -109,19 +108,13 @@ class Writer:
             for row, score, label, time, status, loss in columns
         ]
 
-    def _headers(
-        self, rows: Sequence[Any], outcomes: Outcomes, times: Sequence[bytes]
-    ) -> list[list[Header]]:
+    def _headers(self, rows: Sequence[Any], outcomes: Outcomes, times: Sequence[bytes]) -> Headers:
         """Write envelopes; the id follows from the event, the label's time and its value alone."""
-        envelope, labels = self.envelope, self._labels(outcomes["value"])
-        return [
-            [
-                *envelope,
-                ("ce_id", b"%b:%b:%b" % (row.id.encode(), time, label)),
-                ("ce_time", row.time.encode()),
-            ]
-            for row, time, label in zip(rows, times, labels, strict=True)
-        ]
+        labelled = zip(rows, times, self._labels(outcomes["value"]), strict=True)
+        ids = [b"%b:%b:%b" % (row.id.encode(), time, label) for row, time, label in labelled]
+        return Headers(
+            self.envelope, {"ce_id": ids, "ce_time": [row.time.encode() for row in rows]}
+        )
 
     def _labels(self, values: Floats) -> list[bytes]:
         """Write n labels as JSON."""

@@ -12,7 +12,7 @@ import msgspec
 from contracts.data import PREDICTIONS
 from services.serving.domain.inferred import Author, Inferred, records
 from shared.errors import Transient
-from shared.kafka import Block, Names, Publisher
+from shared.kafka import Block, Headers, Names, Publisher
 from shared.kafka.producer import Unpublishable
 from shared.telemetry import Telemetry
 
@@ -176,6 +176,9 @@ class KafkaOutbox:
         return [self._block(group) for group in groups.values()]
 
     def _block(self, group: Sequence[Inferred]) -> Block:
-        keys, values, headers = records(group)
-        topic = self.names.data(PREDICTIONS, group[0].author.model)
-        return Block(topic, None, keys, values, headers, [None] * len(keys))
+        author, written = group[0].author, records(group)
+        topic = self.names.data(PREDICTIONS, author.model)
+        headers = Headers(author.writer.fixed, written.attributes)
+        headers = headers.but({row: [*headers[row], *own] for row, own in written.further.items()})
+        causes = [None] * len(written.keys)
+        return Block(topic, None, written.keys, written.values, headers, causes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,7 +15,6 @@ from services.serving.domain.predictions import Header, Writer
 from services.serving.domain.replies import Score
 
 ENCODER = msgspec.json.Encoder()
-Records = tuple[list[bytes], list[bytes], list[list[Header]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,19 +55,36 @@ class Inferred(msgspec.Struct, frozen=True):
         return [f"{self.id}-{row}" for row in range(len(self.rows))]
 
 
+class Records(NamedTuple):
+    """Predictions as they are published, as columns.
+
+    Attributes:
+        attributes: headers that differ between them.
+        further: row -> headers of its own.
+
+    """
+
+    keys: list[bytes]
+    values: list[bytes]
+    attributes: dict[str, Sequence[bytes]]
+    further: dict[int, tuple[Header, ...]]
+
+
 def records(group: Sequence[Inferred]) -> Records:
     """Write the predictions of requests that one author answered."""
     author, encode = group[0].author, ENCODER.encode
-    ids, spelled, times, keys, own = [], [], [], [], []
+    ids, spelled, times, keys = list[bytes](), [], list[bytes](), []
+    further = {}
     for inferred in group:
         time, entity = encode(inferred.time)[1:-1], inferred.entity.encode()
         for identity in inferred.ids():
             raw = identity.encode()
+            if inferred.headers:
+                further[len(ids)] = inferred.headers
             ids.append(raw)
             spelled.append(encode(identity)[1:-1])
             times.append(time)
             keys.append(entity or raw)
-            own.append(inferred.headers)
     values = author.writer.values(
         spelled,
         times,
@@ -75,8 +92,4 @@ def records(group: Sequence[Inferred]) -> Records:
         np.asarray([score for inferred in group for score in inferred.scores]),
         [choice for inferred in group for choice in inferred.choices],
     )
-    headers = author.writer.headers(ids, times)
-    for written, more in zip(headers, own, strict=True):
-        if more:
-            written += more
-    return keys, values, headers
+    return Records(keys, values, author.writer.attributes(ids, times), further)

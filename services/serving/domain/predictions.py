@@ -74,19 +74,18 @@ class Writer:
             for event_id, time, given, score, choice in rows
         ]
 
-    def headers(self, ids: Sequence[bytes], times: Sequence[bytes]) -> list[list[Header]]:
-        """Write the envelopes of n predictions.
+    def attributes(
+        self, ids: Sequence[bytes], times: Sequence[bytes]
+    ) -> dict[str, Sequence[bytes]]:
+        """Write the headers that differ between n predictions.
 
         Args:
             ids: of the events, as text.
             times: of the events, as text.
 
         """
-        fixed, suffix = self.fixed, self.suffix
-        return [
-            [*fixed, ("ce_id", event_id + suffix), ("ce_time", time)]
-            for event_id, time in zip(ids, times, strict=True)
-        ]
+        suffix = self.suffix
+        return {"ce_id": [event_id + suffix for event_id in ids], "ce_time": times}
 
 
 def numbers(scores: NDArray[np.float64]) -> list[bytes]:

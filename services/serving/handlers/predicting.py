@@ -10,13 +10,13 @@ import numpy as np
 
 from contracts.data import PREDICTIONS
 from services.serving.domain.answers import Rule, Scores
-from services.serving.domain.predictions import Header, Writer
+from services.serving.domain.predictions import Writer
 from services.serving.domain.timeline import Plan
 from services.serving.handlers.reading import Rows, read
 from services.serving.handlers.releases import Release, Releases
 from services.serving.ports import Library, Unusable
 from shared.errors import Transient
-from shared.kafka import Batch, Block, Names, Parked, Record, Run, Told
+from shared.kafka import Batch, Block, Headers, Names, Parked, Record, Run, Told
 from shared.models import Model, Prior
 from shared.telemetry import Telemetry
 
@@ -102,7 +102,7 @@ class Answering:
             partition,
             [record.key or text for record, text in zip(rows.records, rows.ids, strict=True)],
             writer.values(rows.spelled, rows.times, rows.features, scores, rule.choices(scores)),
-            carried(rows.records, writer.headers(rows.ids, rows.times)),
+            carried(rows.records, Headers(writer.fixed, writer.attributes(rows.ids, rows.times))),
             rows.records,
         )
 
@@ -129,14 +129,14 @@ def usable(rule: Rule, plan: Plan, rows: Rows, scores: Scores) -> tuple[Rows, Sc
     return rows.at(np.flatnonzero(good).tolist()), scores[good], parked
 
 
-def carried(records: Sequence[Record], headers: list[list[Header]]) -> list[list[Header]]:
+def carried(records: Sequence[Record], headers: Headers) -> Headers:
     """Put what the users' own headers said before what serving says."""
-    return [
-        given
-        if len(record.headers) == ENVELOPE
-        else [(n, v or b"") for n, v in record.headers if not n.startswith(REPLACED)] + given
-        for record, given in zip(records, headers, strict=True)
-    ]
+    given = {
+        row: [(n, v or b"") for n, v in record.headers if not n.startswith(REPLACED)]
+        for row, record in enumerate(records)
+        if len(record.headers) != ENVELOPE
+    }
+    return headers.but({row: own + headers[row] for row, own in given.items() if own})
 
 
 def in_order(blocks: Sequence[Block]) -> list[Block]:
@@ -149,7 +149,7 @@ def in_order(blocks: Sequence[Block]) -> list[Block]:
         first.partition,
         [key for block in blocks for key in block.keys],
         [value for block in blocks for value in block.values],
-        [headers for block in blocks for headers in block.headers],
+        Headers.each([block.headers[row] for block in blocks for row in range(len(block))]),
         [cause for block in blocks for cause in block.causes],
     )
     offsets = [cause.offset for cause in joined.causes if cause is not None]

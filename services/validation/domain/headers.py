@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 Header: TypeAlias = tuple[str, bytes]
@@ -13,49 +12,19 @@ QUARANTINE = "quarantine-"
 TRACEPARENT = "traceparent"  # carried on by whoever publishes
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """The CloudEvents attributes of all records of one topic.
-
-    Attributes:
-        fixed: those that are the same in all of them.
-
-    """
-
-    fixed: tuple[Header, ...]
-
-    @classmethod
-    def of(cls, kind: str) -> Envelope:
-        """Prepare the envelope of a topic, named without its prefix."""
-        fixed = {
-            "ce_specversion": "1.0",
-            "ce_source": "driftwheel/validation",
-            "ce_type": kind,
-            "content-type": "application/json",
-        }
-        return cls(written(fixed))
-
-    def around(
-        self, ids: Iterable[bytes], times: Iterable[bytes], given: Iterable[Given]
-    ) -> list[list[Header]]:
-        """Write the headers of n records: their own, and the attributes that are missing.
-
-        Args:
-            ids: texts.
-            times: texts.
-            given: headers as they came; most records have none.
-
-        """
-        fixed = self.fixed
-        return [
-            _completed(own, [*fixed, ("ce_id", event_id), ("ce_time", time)])
-            if own
-            else [*fixed, ("ce_id", event_id), ("ce_time", time)]
-            for event_id, time, own in zip(ids, times, given, strict=True)
-        ]
+def envelope(kind: str) -> tuple[Header, ...]:
+    """Write the CloudEvents attributes that all records of a topic share; `kind` is its name."""
+    fixed = {
+        "ce_specversion": "1.0",
+        "ce_source": "driftwheel/validation",
+        "ce_type": kind,
+        "content-type": "application/json",
+    }
+    return written(fixed)
 
 
-def _completed(own: Given, attributes: Sequence[Header]) -> list[Header]:
+def completed(own: Given, attributes: Sequence[Header]) -> list[Header]:
+    """Add to a record's own headers the attributes that are missing."""
     present = {name for name, _ in own}
     return [*kept(own), *(header for header in attributes if header[0] not in present)]
 

@@ -10,12 +10,12 @@ import msgspec
 from contracts.base import Window
 from contracts.data import EVENTS_QUARANTINED, EVENTS_VALIDATED, LABELS_VALIDATED
 from contracts.quality import QualityMeasured
-from services.validation.domain.headers import Envelope, kept, written
+from services.validation.domain.headers import completed, envelope, kept, written
 from services.validation.domain.judgement import Faulty
 from services.validation.handlers.counting import Closing
 from services.validation.handlers.declared import Known
 from services.validation.handlers.examining import Limits, size_of, time_of
-from shared.kafka import Batch, Block, Message, Names, Record
+from shared.kafka import Batch, Block, Headers, Message, Names, Record
 
 LONGEST_REASON = 4000
 
@@ -46,16 +46,18 @@ class Speaker:
 
         """
         card = EVENTS_VALIDATED if self.batch.kind == "events" else LABELS_VALIDATED
-        envelope, distinct = Envelope.of(card.name(self.batch.model)), ids
+        fixed, distinct = envelope(card.name(self.batch.model)), ids
         if card is LABELS_VALIDATED:
             # A correction is a second event about the same id.
             distinct = [b"%b:%016x" % pair for pair in zip(ids, contents, strict=True)]
+        headers = Headers(fixed, {"ce_id": distinct, "ce_time": times})
+        given = [(row, record.headers) for row, record in enumerate(records) if record.headers]
         return Block(
             self.names.data(card, self.batch.model),
             None,
             [record.key or event_id for record, event_id in zip(records, ids, strict=True)],
             [record.value for record in records],
-            envelope.around(distinct, times, [record.headers for record in records]),
+            headers.but({row: completed(own, headers[row]) for row, own in given}),
             records,
         )
 

@@ -9,7 +9,7 @@ import pytest
 from contracts.data import EVENTS
 from contracts.training import TRAINING_REQUESTED, TrainingRequested
 from shared.errors import Transient
-from shared.kafka import Block, Consumer, Message, Parked, Position, Told
+from shared.kafka import Block, Consumer, Headers, Message, Parked, Position, Told
 from shared.kafka.limit import IN_A_ROW
 from shared.kafka.patience import Abandoned
 from shared.kafka.producer import Unpublishable
@@ -46,7 +46,7 @@ def as_blocks(handler):
                 run.position.partition,
                 [message.key for message in own],
                 [message.value for message in own],
-                [list(message.headers) for message in own],
+                Headers.each([message.headers for message in own]),
                 [message.cause for message in own],
             )
             for run in batch.runs
