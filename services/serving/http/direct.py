@@ -139,9 +139,7 @@ class DirectProtocol(HttpToolsProtocol):
 
 @lru_cache(maxsize=1024)
 def _infer(url: bytes) -> Target | None:
-    """Read a plain path that asks for inference; None if it is anything else."""
-    if b"%" in url:
-        return None
+    """Read a path that asks for inference; None if it is anything else, or unknown as it stands."""
     try:
         target = target_of(url.decode("ascii"))
     except (LookupError, ValueError):
