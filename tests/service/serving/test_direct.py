@@ -44,6 +44,8 @@ async def test_it_answers_what_asgi_does_byte_for_byte(world, wire, path, publis
     await world.told()
     wire.send(raw(USUAL, path, "traceparent: 00-1-2-01"))
     assert wire.received, "an answer does not wait for the event loop"
+    assert wire.state.total_requests == 1
+    assert wire.protocol.timeout_keep_alive_task is not None
     head, body = await wire.reply()
     assert body == expected.content
     assert head == (
