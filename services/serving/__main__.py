@@ -11,12 +11,13 @@ import argparse
 import asyncio
 import os
 import socket
+from functools import partial
 from types import FrameType
 
 import uvicorn
 
 from services.serving.app import assembled
-from services.serving.http import Drain
+from services.serving.http import DirectProtocol, Drain
 from services.serving.settings import Settings
 from shared.telemetry import set_up
 
@@ -71,7 +72,8 @@ def main() -> None:
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        # uvicorn only calls it.
+        http=partial(DirectProtocol, direct=serving.direct),  # type: ignore[arg-type]
         ws="none",
         proxy_headers=False,
         server_header=False,

@@ -18,7 +18,7 @@ from services.serving.adapters.machine import Machine
 from services.serving.adapters.outbox import KafkaOutbox
 from services.serving.domain.protocol import ServerMetadata
 from services.serving.handlers import Releases, predict
-from services.serving.http import Drain, Protocol, routes
+from services.serving.http import Direct, Drain, Protocol, routes
 from services.serving.inference import Inference
 from services.serving.ports import Library
 from services.serving.settings import Settings
@@ -54,6 +54,7 @@ class Serving:
     app: ASGIApp
     drain: Drain
     inference: Inference
+    direct: Direct
 
 
 def build(settings: Settings | None = None, **doubles: Any) -> ASGIApp:
@@ -114,7 +115,8 @@ def assembled(
     own += _grpc(settings, telemetry, inference, unready)
     pages = application(telemetry, own, routes(releases.timelines, library, clock))
     protocol = Protocol(telemetry, inference, SERVER, unready, settings.http_max_body, pages)
-    return Serving(own, drain.over(protocol), drain, inference)
+    direct = Direct(inference, drain, settings.http_max_body)
+    return Serving(own, drain.over(protocol), drain, inference, direct)
 
 
 def _stream(

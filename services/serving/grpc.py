@@ -138,7 +138,7 @@ class Service(GRPCInferenceServiceServicer):
         asked = asked_by(said, _rows(served, request))
         wanted, trace = served.outputs.wanted(asked), _trace(context)
         version = request.model_version or None
-        _, inferred = await self.inference.infer(served, version, asked, trace)
+        inferred = await self.inference.infer(served, version, asked, trace)
         tensors = [
             served.outputs.tensor(name, inferred.scores, inferred.choices) for name, _ in wanted
         ]

@@ -71,6 +71,11 @@ class Release(Protocol):
         """Rows to try a version on."""
         ...
 
+    @property
+    def prior(self) -> Model:
+        """What answers as long as there is no version."""
+        ...
+
 
 class Releases(Protocol):
     """The release of every model; another object as soon as anything about it changes."""

@@ -14,10 +14,10 @@ from services.serving.domain.predictions import Writer
 from services.serving.domain.timeline import Plan
 from services.serving.handlers.reading import Rows, read
 from services.serving.handlers.releases import Release, Releases
-from services.serving.ports import Library, Unusable
-from shared.errors import Transient
+from services.serving.inference.opening import deciding
+from services.serving.ports import Library
 from shared.kafka import Batch, Block, Headers, Names, Parked, Record, Run, Told
-from shared.models import Model, Prior
+from shared.models import Model
 from shared.telemetry import Telemetry
 
 ENVELOPE = 6  # headers that validation gives an event whose user gave none
@@ -55,7 +55,7 @@ class Answering:
         rows, parked = read(run, self.release.reader)
         blocks = []
         for index, part in self._by_plan(rows):
-            plan, model = await self._opened(index)
+            plan, model = await deciding(self.release, self.library, index)
             scores = await self._scored(plan, model, part)
             part, scores, broken = usable(self.release.rule, plan, part, scores)
             blocks.append(self._block(run.position.partition, plan, part, scores))
@@ -70,18 +70,6 @@ class Answering:
         for index in different:
             chosen = np.flatnonzero(indices == index).tolist()
             yield index, rows if len(different) == 1 else rows.at(chosen)
-
-    async def _opened(self, index: int) -> tuple[Plan, Model]:
-        """Open what the plan names; what cannot be used leaves the decision with the one before."""
-        reason = ""
-        for plan in self.release.timeline.choices(index):
-            if plan.artifact is None:
-                return plan, Prior(self.release.declaration.spec.prior or 0.0)
-            try:
-                return plan, await self.library.open(plan.artifact, self.release.trial)
-            except Unusable as error:
-                reason = str(error)
-        raise Transient(f"no version of {self.release.declaration.name} can be used: {reason}")
 
     async def _scored(self, plan: Plan, model: Model, rows: Rows) -> Scores:
         matrix = rows.matrix

@@ -12,6 +12,7 @@ from services.serving.domain.timeline import FROM_THE_BEGINNING, Plan, Timeline
 from services.serving.ports import Library, Rows
 from shared.columns import Alignment, Columns
 from shared.events import EventReader, fields_of
+from shared.models import Prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Release:
     Attributes:
         reader: turns events into columns.
         trial: rows to try a new version on.
+        prior: answers as long as there is no version.
 
     """
 
@@ -29,6 +31,7 @@ class Release:
     reader: EventReader
     rule: Rule
     trial: Rows
+    prior: Prior
     _alignments: dict[str | None, Alignment] = field(default_factory=dict)
 
     @classmethod
@@ -37,7 +40,8 @@ class Release:
         spec = declaration.spec
         features = [{"name": name, **vars(feature)} for name, feature in spec.features.items()]
         rule = Rule(spec.task, declaration.threshold, spec.classes or ())
-        return cls(declaration, timeline, reader, rule, trial_rows(features))
+        prior = Prior(spec.prior or 0.0)
+        return cls(declaration, timeline, reader, rule, trial_rows(features), prior)
 
     def alignment(self, plan: Plan, columns: Columns) -> Alignment:
         """Find the way from the reader's columns to those of a plan's version."""

@@ -99,18 +99,10 @@ class Protocol:
                 return _error(415, "compressed bodies are not taken")
         served = self.inference.served(target.model)
         question = asked(served.signature, body, json_size)
-        outputs = served.outputs
-        usual = outputs.usual(question)
-        wanted = () if usual else outputs.wanted(question)
-        answered = None if target.version else self.inference.at_once(served, question, trace)
-        opened, inferred = answered or await self.inference.infer(
-            served, target.version, question, trace
-        )
-        if usual:
-            score, choice = inferred.scores[0], inferred.choices[0]
-            return 200, opened.reply.body(inferred.id, score, choice), (JSON,)
+        wanted = served.outputs.wanted(question)
+        inferred = await self.inference.infer(served, target.version, question, trace)
         tensors = [
-            (outputs.tensor(name, inferred.scores, inferred.choices), binary)
+            (served.outputs.tensor(name, inferred.scores, inferred.choices), binary)
             for name, binary in wanted
         ]
         content, size = body_of(target.model, inferred.author.version, inferred.id, tensors)

@@ -11,7 +11,7 @@ from services.serving.domain.features import Row
 from services.serving.domain.inferred import Inferred
 from services.serving.domain.predictions import Header
 from services.serving.domain.requests import Asked
-from services.serving.domain.timeline import Plan
+from services.serving.inference.opening import deciding, version_of
 from services.serving.inference.scoring import Decided, Scorer
 from services.serving.inference.served import Opened, Served, milliseconds
 from services.serving.ports import Library, Outbox, Releases, Unknown, Unusable
@@ -68,15 +68,12 @@ class Inference:
 
         """
         served = self.served(model)
-        if version is not None:
-            await self._open(served, served.plan_of(version))
-        else:
-            await self._deciding(served, self.clock())
+        await self._found(served, version, self.clock())
 
     def at_once(
-        self, served: Served, asked: Asked, headers: tuple[Header, ...] = ()
+        self, served: Served, version: str | None, asked: Asked, headers: tuple[Header, ...] = ()
     ) -> tuple[Opened, Inferred] | None:
-        """Answer a single row by the version that stands; None if anything has to be waited for.
+        """Answer a single row as `infer` does; None if anything has to be waited for.
 
         Raises:
             Transient: the answer cannot be published now.
@@ -84,17 +81,18 @@ class Inference:
 
         """
         now = self.clock()
-        opened = served.standing(now)
+        opened = served.standing(version, now)
         if opened is None or asked.durable or len(asked.rows) != 1:
             return None
         decided = opened.scorer.one(asked.rows[0])
         inferred = _inferred(opened, asked, now, decided, headers)
-        self.outbox.put(inferred)
+        if version is None:
+            self.outbox.put(inferred)
         return opened, inferred
 
     async def infer(
         self, served: Served, version: str | None, asked: Asked, headers: tuple[Header, ...] = ()
-    ) -> tuple[Opened, Inferred]:
+    ) -> Inferred:
         """Answer a request; without a version the release decides and the answer is published.
 
         Raises:
@@ -105,7 +103,7 @@ class Inference:
         """
         while True:
             now = self.clock()
-            opened = await self._chosen(served, version, now)
+            opened = served.standing(version, now) or await self._found(served, version, now)
             decided = await self._decided(opened.scorer, asked.rows)
             # A version that was withdrawn in the meantime must not decide.
             if version is not None or self.releases.get(served.name) is served.release:
@@ -116,41 +114,21 @@ class Inference:
             await self.outbox.keep(inferred)
         elif version is None:
             self.outbox.put(inferred)
-        return opened, inferred
+        return inferred
 
-    async def _chosen(self, served: Served, version: str | None, now: datetime) -> Opened:
-        if version is not None:
-            return await self._open(served, served.plan_of(version))
-        return served.standing(now) or await self._deciding(served, now)
-
-    async def _deciding(self, served: Served, now: datetime) -> Opened:
-        """Open what the plan in force names; what cannot be used leaves it to the one before."""
-        timeline, reason = served.release.timeline, ""
-        for plan in timeline.choices(timeline.in_force(milliseconds(now))):
+    async def _found(self, served: Served, version: str | None, now: datetime) -> Opened:
+        """Open a version, or without one what decides."""
+        release = served.release
+        if version is None:
+            index = release.timeline.in_force(milliseconds(now))
+            plan, model = await deciding(release, self.library, index, OPEN_S)
+        else:
+            plan = served.plan_of(version)
             try:
-                opened = await self._usable(served, plan)
+                model = await version_of(release, self.library, plan, OPEN_S)
             except Unusable as error:
-                reason = str(error)
-            else:
-                served.stands(opened, now)
-                return opened
-        raise Transient(f"no version of {served.name} can be used: {reason}")
-
-    async def _open(self, served: Served, plan: Plan) -> Opened:
-        try:
-            return await self._usable(served, plan)
-        except Unusable as error:
-            raise Transient(f"version {plan.version} cannot be used: {error}") from error
-
-    async def _usable(self, served: Served, plan: Plan) -> Opened:
-        if plan.artifact is None:
-            return served.opened(plan, served.prior)
-        try:
-            async with asyncio.timeout(OPEN_S):
-                model = await self.library.open(plan.artifact, served.release.trial)
-        except TimeoutError as error:
-            raise Transient(f"version {plan.version} is being opened: try again") from error
-        return served.opened(plan, model)
+                raise Transient(f"version {version} cannot be used: {error}") from error
+        return served.stands(version, served.opened(plan, model), now)
 
     async def _decided(self, scorer: Scorer, rows: Sequence[Row]) -> Decided:
         if len(rows) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from contracts.data import LARGEST, PREDICTIONS
 from contracts.declaration import Declaration
@@ -16,11 +17,10 @@ from services.serving.domain.signature import Signature
 from services.serving.domain.timeline import Plan
 from services.serving.inference.scoring import Scorer
 from services.serving.ports import Release, Unknown
-from shared.models import Model, Prior
+from shared.models import Model
 
 PLATFORM = "lightgbm_text"
 STANDS = timedelta(seconds=1)
-NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class Opened:
     reply: UsualReply
 
 
+class Standing(NamedTuple):
+    """A version that was found, and for how long that is believed."""
+
+    opened: Opened
+    since: datetime
+    until: datetime
+
+
 class Served:
     """One model under one release: what is derived from it once, and who decides now."""
 
@@ -41,22 +49,22 @@ class Served:
         self.signature = Signature(features_of(release.declaration))
         self.features = RowWriter(self.signature.features)
         self.outputs = Outputs(release.rule)
-        self.prior = Prior(release.declaration.spec.prior or 0.0)
-        self._standing: Opened | None = None
-        self._from = self._until = NEVER
+        self._standing: dict[str | None, Standing] = {}
         self._opened: dict[str, Opened] = {}
 
-    def standing(self, now: datetime) -> Opened | None:
-        """Name the version that decides now, if it was found within the last second."""
-        return self._standing if self._from <= now < self._until else None
+    def standing(self, version: str | None, now: datetime) -> Opened | None:
+        """Answer a version, or without one who decides now, if found within the last second."""
+        found = self._standing.get(version)
+        return found.opened if found and found.since <= now < found.until else None
 
-    def stands(self, opened: Opened, now: datetime) -> None:
-        """Keep in mind who decides: for a second, or until the next plan is in force."""
+    def stands(self, version: str | None, opened: Opened, now: datetime) -> Opened:
+        """Keep it in mind for a second, or until the next plan is in force."""
         next_ms = next((t for t in self.release.timeline.times if t > milliseconds(now)), None)
-        self._from, self._until = now, now + STANDS
-        if next_ms is not None and next_ms < milliseconds(self._until):
-            self._until = datetime.fromtimestamp(next_ms / 1000, UTC)
-        self._standing = opened
+        until = now + STANDS
+        if next_ms is not None and next_ms < milliseconds(until):
+            until = datetime.fromtimestamp(next_ms / 1000, UTC)
+        self._standing[version] = Standing(opened, now, until)
+        return opened
 
     def opened(self, plan: Plan, model: Model) -> Opened:
         """Prepare, once, what predictions of this version under this plan have in common."""

@@ -1,9 +1,8 @@
 """Requests for inference, from the body to the prediction on Kafka."""
 
 import asyncio
-import contextlib
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 
 import httpx
@@ -14,51 +13,14 @@ from services.serving.ports import Unusable
 from shared.errors import Transient
 from shared.models import load
 from tests.doubles import START_MS
-from tests.service.serving.world import MODEL, World, boosted, declaration, linear, plan
-
-INFER = f"/v2/models/{MODEL}/infer"
-
-
-class Asking(World):
-    """A world that is asked over HTTP; its clock stands with its Kafka's."""
-
-    def __init__(self, folder, **options):
-        super().__init__(folder, clock=self.now, **options)
-
-    def now(self):
-        return datetime.fromtimestamp(self.kafka.now_ms / 1000, UTC)
-
-    async def started(self):
-        for table, positions in self.kafka._tables:
-            self.kafka._feed(table, positions)
-        await self.outbox.start()
-        for line in self.inference.releases.timelines().values():
-            for artifact in {known.artifact for known in line.plans} - {None}:
-                with contextlib.suppress(Unusable):
-                    await self.inference.library.open(artifact, [])
-        return self
-
-    async def ask(self, path=INFER, body=None, **options):
-        transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://serving") as client:
-            if body is None and not options:
-                return await client.get(path)
-            return await client.post(path, json=body, **options)
-
-    async def told(self):
-        await self.outbox.stop()
-        return self.predictions
+from tests.service.serving.asking import INFER, Asking, answered, rows
+from tests.service.serving.world import MODEL, boosted, declaration, linear, plan
 
 
-def rows(seats=(149,), age=(7.5,), **said):
-    seats_tensor = {"name": "seats", "datatype": "INT64", "shape": [len(seats)], "data": [*seats]}
-    age_tensor = {"name": "age", "datatype": "FP64", "shape": [len(age)], "data": [*age]}
-    return {"inputs": [seats_tensor, age_tensor], **said}
-
-
-def answered(reply):
-    assert reply.status_code == 200, reply.text
-    return {output["name"]: output["data"] for output in reply.json()["outputs"]}
+@pytest.fixture(autouse=True, params=["asgi", "direct"])
+def way(request, monkeypatch):
+    """Ask every question both ways."""
+    monkeypatch.setattr(Asking, "way", request.param)
 
 
 @pytest.fixture

@@ -121,6 +121,7 @@ class World:
             clock=clock,
         )
         self.parts, self.app, self.inference = serving.parts, serving.app, serving.inference
+        self.direct = serving.direct
         self.consumer = next(part for part in self.parts if isinstance(part, Consumer))
         self.outbox = next(part for part in self.parts if isinstance(part, KafkaOutbox))
         self.kafka.attach(*self.parts)
