@@ -21,7 +21,7 @@ import numpy as np
 from shared.drift.evidence import Direction
 from shared.drift.streams import Floats, Indices, Integers, Streams, Truths
 
-EFFECTS = np.array([0.1, 0.2, 0.4, 0.8])
+EFFECTS = np.array([0.05, 0.1, 0.2, 0.4, 0.8])
 REACH = 0.98
 OUTSIDE = 2.0
 
