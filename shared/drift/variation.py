@@ -28,6 +28,7 @@ from shared.drift.watch import input_cells, outcome_cells
 
 CONFIDENCE = 0.9
 MANY = 30
+PRESUMED = 0.1
 VISIBLE = 0.25
 
 
@@ -164,7 +165,8 @@ def natural_variation(streams: Streams, windows: Integers, *, bounded: bool) -> 
     With z = sum of scores / sqrt(n) in a window of n rows, E z^2 = 1 + n tau^2. The answer is the
     tau at which the mean of z^2 / (1 + n tau^2) is 1; bounded, if there are fewer than thirty
     independent windows, a low quantile of chi-square over its degrees. Windows that follow each
-    other are alike: w of them with a memory rho are worth w (1 - rho^2) / (1 + rho^2).
+    other are alike: w of them with a memory rho are worth w (1 - rho^2) / (1 + rho^2). One more
+    window, of .1 sd, is presumed: without it a reference of two windows would bound nothing.
 
     Args:
         streams: s of them.
@@ -181,11 +183,14 @@ def natural_variation(streams: Streams, windows: Integers, *, bounded: bool) -> 
     rho2 = np.square(_memory(totals, rows))
     independent = np.maximum(used * (1.0 - rho2) / (1.0 + rho2), 1.0)
     few = bounded & (independent < MANY)
-    expected = used * np.where(few, chdtri(independent, CONFIDENCE) / independent, 1.0)
+    worth = np.where(few, independent / np.maximum(used, 1.0), 1.0)
+    presumed = np.where(few, np.square(PRESUMED), 0.0)
+    expected = np.where(few, chdtri(independent + 1.0, CONFIDENCE), used)
     low, high = np.zeros(len(streams)), np.full(len(streams), 1e4)
     for _ in range(60):
         middle = (low + high) / 2
-        above = (z2 / (1.0 + rows * middle)).sum(axis=0) > expected
+        found = worth * (z2 / (1.0 + rows * middle)).sum(axis=0)
+        above = found + presumed / middle > expected
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     return np.where(used > 0, np.sqrt(low), np.inf)
 

@@ -178,7 +178,7 @@ def test_blocks_keep_neighbours_together():
     assert set(blocks(3, 50, 0).tolist()) == {0, 1, 2}
 
 
-def test_the_factor_is_the_smallest_silent_one_and_one_more():
+def test_the_factor_is_the_smallest_silent_one_and_a_margin():
     class Loud:
         """Alarms below a factor of 2.5."""
 
@@ -192,9 +192,9 @@ def test_the_factor_is_the_smallest_silent_one_and_one_more():
             return np.ones(1)
 
     windows = np.zeros((30, 1), np.int64)
-    assert factor(Loud, windows, 1000.0, 0) == 3.5
-    assert factor(lambda c: Loud(0.0), windows, 1000.0, 0) == 6.0
-    assert factor(Loud, windows[:0], 1000.0, 0) == 1.0
+    assert factor(Loud, windows, 1000.0, 1.0, 0) == 3.5
+    assert factor(lambda c: Loud(0.0), windows, 1000.0, 1.0, 0) == 6.0
+    assert factor(Loud, windows[:0], 1000.0, 0.5, 0) == 0.5
 
 
 def test_matured_windows_set_the_tolerance_for_labels():

@@ -49,6 +49,13 @@ def test_few_windows_are_bounded_from_above():
     assert np.mean(low) <= 0.25  # a bound at 90 %
 
 
+def test_two_windows_bound_something():
+    """By chi-square alone two windows of .3 sd would allow for .92."""
+    rng = np.random.default_rng(0)
+    two = windows(np.array([0.3, -0.3]), rng)
+    assert 0.4 < natural_variation(STREAMS, two, bounded=True)[0] < 0.8
+
+
 def test_windows_that_remember_are_worth_fewer():
     plain, bounded = [], []
     for seed in range(20):

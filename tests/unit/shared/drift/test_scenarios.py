@@ -16,7 +16,7 @@ SCENARIOS = {
     "nothing": ({}, set(), set(), True),
     "an unused feature": ({"idle": 0.5}, {"inputs"}, set(), True),
     # harder cases cost more loss, so the loss may rise although the model is as right as ever
-    "a used feature": ({"a": 0.5}, {"inputs", "impact"}, {"loss"}, True),
+    "a used feature": ({"a": 0.5}, {"inputs", "impact"}, {"loss", "slices"}, True),
     "an unseen region": ({"a": 3.0}, ALL - {"quality", "labels", "intake"}, set(), False),
     "the concept": ({"flip": True}, LABELS, set(), True),
     "the prior": ({"prior": 0.5}, {"calibration"}, {"loss", "slices"}, True),
