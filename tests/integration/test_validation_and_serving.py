@@ -93,7 +93,11 @@ async def test_events_before_their_declaration_a_promotion_and_a_restart(real, n
     async with running(*services(kafka, redis, names, tmp_path)):
         await send(kafka, topic, first)
         await tell(
-            kafka, names, tmp_path, Told.declare, lambda w: w.release(plan(0, "0.0.0", None))
+            kafka,
+            names,
+            tmp_path,
+            Told.declare,
+            lambda w: w.release(plan(0, "0.0.0", None), lead_ms=0),
         )
         before = await read_until(kafka, names.data(PREDICTIONS, MODEL), 500)
         bad = await read_until(kafka, names.data(EVENTS_QUARANTINED, MODEL), 3)
@@ -107,7 +111,7 @@ async def test_events_before_their_declaration_a_promotion_and_a_restart(real, n
         kafka,
         names,
         tmp_path,
-        lambda w: w.release(plan(0, "0.0.0", None)),
+        lambda w: w.release(plan(0, "0.0.0", None), lead_ms=0),
         lambda w: w.release(plan(1, "1.0.0", artifact), lead_ms=0),
     )
     async with running(*services(kafka, redis, names, tmp_path)):
