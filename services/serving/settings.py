@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     parked_limit: int = Field(
         1000, ge=1, description="So many records parked in a row stop the service."
     )
-    max_records: int = Field(1000, ge=1, description="Records per batch.")
+    max_records: int = Field(2000, ge=1, description="Records per batch.")
     kernels: bool = Field(
         True,
         description="Compiled reading and scoring; without, slower (the stream 130 MB smaller).",

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     parked_limit: int = Field(
         1000, ge=1, description="So many records parked in a row stop the service."
     )
-    max_records: int = Field(2000, ge=1, description="Records per batch.")
+    max_records: int = Field(4000, ge=1, description="Records per batch.")
     future_s: float = Field(
         300, ge=0, description="Seconds that a record's time may lie ahead of its arrival."
     )

@@ -154,6 +154,8 @@ def _environment(ground: World, folder: Path) -> dict[str, str]:
         "DRIFTWHEEL_PREFIX": ground.prefix,
         "DRIFTWHEEL_STATE": str(folder),
         "DRIFTWHEEL_STREAM": "false",
+        # The load never pauses: rows of 32 each come faster than they can be published.
+        "DRIFTWHEEL_HTTP_QUEUE": "1000000",
     }
 
 
