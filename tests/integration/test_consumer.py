@@ -220,6 +220,8 @@ async def test_a_broker_that_never_acknowledges_costs_a_client_and_no_record(tmp
         producer = Producer(address, deadline_s=2)
         await producer.publish([Message(topic, b"k", b"before")])
         os.kill(running.kafka.pid, signal.SIGSTOP)
+        # Its threads stop one after another, and the last may still answer.
+        await asyncio.to_thread(os.waitid, os.P_PID, running.kafka.pid, os.WSTOPPED | os.WNOWAIT)
         try:
             for _ in range(2):
                 with pytest.raises(Transient, match="not acknowledged"):
