@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import KafkaError
 
 from shared.errors import Transient
+from shared.kafka.commits import Commits
 from shared.kafka.handling import Handling
 from shared.kafka.ledger import CrashLedger
 from shared.kafka.limit import IN_A_ROW
@@ -25,7 +27,6 @@ from shared.telemetry import Telemetry
 HOLD_S = 0.25
 LOOK_S = 5.0
 POLL_S = 1.0
-COMMIT_S = 3.0
 SLACK_S = 5.0
 
 Ripe = Callable[[Position], Awaitable[bool]]
@@ -83,6 +84,7 @@ class Consumer(Handling):
         self.kafka, self.instance, self.max_records = kafka, instance, max_records
         self.drain_s, self.poll_s = drain_s, poll_s
         self.progress = Progress(telemetry, group, stuck_s)
+        self.commits = Commits(telemetry, group)
         self.positioning: list[Positioning] = []
         self.ripe: Ripe = _always
         self.in_flight = asyncio.Lock()
@@ -129,6 +131,7 @@ class Consumer(Handling):
                 await self.in_flight.acquire()
                 # What comes now is put back; and who waits for the lock must not wait for us.
                 self.in_flight.release()
+                await self.commits.settle()
                 await self._subscription.stop()
 
     def unready(self) -> str | None:
@@ -176,7 +179,7 @@ class Consumer(Handling):
         assert self.reader is not None
         for position, offset in offsets.items():
             self.reader.seek(position, offset)
-        if not await self._commit(offsets):
+        if not await self.commits.certain(self.reader, offsets):
             raise Transient("where to read from is not committed yet")
 
     async def _poll(self) -> None:
@@ -191,7 +194,8 @@ class Consumer(Handling):
 
     async def _listen(self, records: Sequence[Record]) -> None:
         """Receive one batch; they come strictly one after another."""
-        runs = runs_of(records)
+        runs, reader = runs_of(records), self.reader
+        assert reader is not None
         async with self.in_flight:
             if self.halted or self.ending.is_set():
                 self._go_back({run.position: run.records[0].offset for run in runs})
@@ -199,34 +203,14 @@ class Consumer(Handling):
             self.progress.took(runs)
             try:
                 async for ends, held in self.process(runs):
-                    if await self._commit(ends):
-                        self.progress.committed(ends, runs)
+                    done = partial(self.progress.committed, ends, runs)
+                    await self.commits.begin(reader, ends, done)
                     self.held |= self._go_back(held)
             except Abandoned as error:
                 self.telemetry.log.warning("let go of a batch: %s", error)
             except Exception as error:
                 # The framework would go on, and the next commit would cover this batch.
                 self.halt(f"{error!r} escaped the handling of a batch")
-
-    async def _commit(self, ends: Mapping[Position, int]) -> bool:
-        assert self.reader is not None
-        owned = self.reader.assignment()
-        ours = {position: end for position, end in ends.items() if position in owned}
-        try:
-            async with asyncio.timeout(COMMIT_S):
-                if not ours:
-                    raise IllegalStateError("none of the partitions is assigned")
-                await self.reader.commit(ours)
-        except (CommitFailedError, IllegalStateError) as error:
-            # Fenced by a rebalance: the new owner handles the batch again, under the same ids.
-            self.telemetry.log.warning("not committed, another member owns it now: %r", error)
-        except (KafkaError, TimeoutError) as error:
-            # The work is done and safe; the next commit covers this one.
-            self.telemetry.log.warning("commit postponed: %r", error)
-        else:
-            self.telemetry.count("commits", self.group)
-            return True
-        return False
 
     def _go_back(self, offsets: Mapping[Position, int]) -> set[Position]:
         """Read no further for now, and then from these offsets on; returns what is still ours."""

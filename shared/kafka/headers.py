@@ -38,6 +38,15 @@ class Headers:
         """Give some records other headers."""
         return replace(self, others={**self.others, **others})
 
+    def part(self, start: int, end: int) -> Headers:
+        """Cut out the rows from `start` to before `end`."""
+        others = {row: own for row, own in self.others.items() if start <= row < end}
+        return Headers(
+            self.fixed,
+            {name: values[start:end] for name, values in self.columns.items()},
+            {row - start: own for row, own in others.items()},
+        )
+
     def rows(self, index: Sequence[int]) -> Headers:
         """Choose rows, in the order of `index`."""
         others = self.others

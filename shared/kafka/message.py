@@ -96,6 +96,17 @@ class Block:
     def __len__(self) -> int:
         return len(self.values)
 
+    def part(self, start: int, end: int, partition: int | None) -> Block:
+        """Cut out the rows from `start` to before `end`."""
+        return Block(
+            self.topic,
+            partition,
+            self.keys[start:end],
+            self.values[start:end],
+            self.headers.part(start, end),
+            self.causes[start:end],
+        )
+
     def rows(self, index: Sequence[int], partition: int | None) -> Block:
         """Choose rows, in the order of `index`."""
         return Block(

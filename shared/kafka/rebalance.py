@@ -36,6 +36,7 @@ class Rebalance(ConsumerRebalanceListener):
         owner.let_go.set()
         try:
             async with asyncio.timeout(owner.drain_s), owner.in_flight:
+                await owner.commits.settle()
                 if self.placing is not None:
                     await self.placing
         except TimeoutError:

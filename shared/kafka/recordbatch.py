@@ -78,7 +78,7 @@ def batches(block: Block) -> Iterator[tuple[Block, RecordBatch]]:
     bodies = _bodies(block)
     for start, end in _cuts(list(map(len, bodies))):
         whole = end - start == len(block)
-        part = block if whole else block.rows(range(start, end), block.partition)
+        part = block if whole else block.part(start, end, block.partition)
         yield part, _batch(bodies[start:end])
 
 

@@ -57,7 +57,7 @@ def build() -> Starlette:
         elif isinstance(part, Producer):
             fate.after(part, "publish", Published(names))
         elif isinstance(part, Consumer) and part.group == JOIN:
-            fate.after(part, "_commit", committed)
+            fate.after(part.commits, "_commit", committed)
     return application(telemetry, listed)
 
 
@@ -109,7 +109,7 @@ class Published:
             yield "correction_published" if of_labels else "outcome_published"
 
 
-def committed(ends: Any) -> Iterable[str]:
+def committed(_: Any, ends: Any) -> Iterable[str]:
     """Name the points that a commit has passed."""
     if any(f".{LABELS_VALIDATED.kind}." in position.topic for position in ends):
         yield "label_committed"

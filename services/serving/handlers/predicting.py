@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from services.serving.handlers.reading import Rows, read
 from services.serving.handlers.releases import Release, Releases
 from services.serving.inference.opening import deciding
 from services.serving.ports import Library
-from shared.kafka import Batch, Block, Headers, Names, Parked, Record, Run, Told
+from shared.kafka import Batch, Block, Headers, Names, Parked, Record, Told
 from shared.models import Model
 from shared.telemetry import Telemetry
 
@@ -31,9 +32,7 @@ async def predict(
     topic = names.data(PREDICTIONS, batch.model)
     while (release := releases.get(batch.model)) is not None:
         answering = Answering(release, releases.library, topic, inline_us)
-        told = Told()
-        for run in batch.runs:
-            told.add(await answering.answered(run))
+        told = await answering.answered(batch.records)
         # A version that was withdrawn in the meantime must not decide.
         if releases.get(batch.model) is release:
             telemetry.count("predictions", batch.model, sum(map(len, told.blocks)))
@@ -50,17 +49,17 @@ class Answering:
         self.release, self.library, self.topic = release, library, topic
         self.inline_us = inline_us
 
-    async def answered(self, run: Run) -> Told:
-        """Answer the events of a partition, in their order."""
-        rows, parked = read(run, self.release.reader)
+    async def answered(self, records: Sequence[Record]) -> Told:
+        """Answer events, those of a partition in their order."""
+        rows, parked = read(records, self.release.reader)
         blocks = []
         for index, part in self._by_plan(rows):
             plan, model = await deciding(self.release, self.library, index)
             scores = await self._scored(plan, model, part)
             part, scores, broken = usable(self.release.rule, plan, part, scores)
-            blocks.append(self._block(run.position.partition, plan, part, scores))
+            blocks.append(self._block(plan, part, scores))
             parked += broken
-        return Told(blocks=in_order(blocks), parked=parked)
+        return Told(blocks=by_partition(blocks), parked=parked)
 
     def _by_plan(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
         """Part events by the plan that decides them."""
@@ -82,12 +81,12 @@ class Answering:
             return scored(model, matrix)
         return await asyncio.to_thread(scored, model, matrix)
 
-    def _block(self, partition: int, plan: Plan, rows: Rows, scores: Scores) -> Block:
+    def _block(self, plan: Plan, rows: Rows, scores: Scores) -> Block:
         rule, name = self.release.rule, self.release.declaration.name
         writer = Writer.of(PREDICTIONS.name(name), name, plan.version, plan.plan_id, rule.answers)
         return Block(
             self.topic,
-            partition,
+            None,
             [record.key or text for record, text in zip(rows.records, rows.ids, strict=True)],
             writer.values(rows.spelled, rows.times, rows.features, scores, rule.choices(scores)),
             carried(rows.records, Headers(writer.fixed, writer.attributes(rows.ids, rows.times))),
@@ -127,18 +126,25 @@ def carried(records: Sequence[Record], headers: Headers) -> Headers:
     return headers.but({row: own + headers[row] for row, own in given.items() if own})
 
 
-def in_order(blocks: Sequence[Block]) -> list[Block]:
-    """Join blocks about one partition, in the order of the records that caused them."""
-    if len(blocks) < 2:
-        return list(blocks)
-    first = blocks[0]
+def by_partition(blocks: Sequence[Block]) -> list[Block]:
+    """Part what was answered by partition, each in the order of the records that caused it."""
+    if not blocks:
+        return []
+    whole = blocks[0] if len(blocks) == 1 else _in_order(blocks)
+    partitions = [cause.partition for cause in whole.causes if cause is not None]
+    cuts = [0, *(np.flatnonzero(np.diff(partitions)) + 1).tolist(), len(partitions)]
+    return [whole.part(start, end, partitions[start]) for start, end in pairwise(cuts) if end]
+
+
+def _in_order(blocks: Sequence[Block]) -> Block:
+    """Join blocks, in the order of the records that caused them."""
     joined = Block(
-        first.topic,
-        first.partition,
+        blocks[0].topic,
+        None,
         [key for block in blocks for key in block.keys],
         [value for block in blocks for value in block.values],
         Headers.each([block.headers[row] for block in blocks for row in range(len(block))]),
         [cause for block in blocks for cause in block.causes],
     )
-    offsets = [cause.offset for cause in joined.causes if cause is not None]
-    return [joined.rows(np.argsort(offsets).tolist(), first.partition)]
+    places = [(cause.partition, cause.offset) for cause in joined.causes if cause is not None]
+    return joined.rows(sorted(range(len(places)), key=places.__getitem__), None)

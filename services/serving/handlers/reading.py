@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.events import EventReader
-from shared.kafka import Parked, Record, Run
+from shared.kafka import Parked, Record
 
 
 class Incoming(msgspec.Struct):
@@ -29,7 +29,7 @@ FEATURES = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(slots=True)
 class Rows:
-    """Events of one partition as columns of equal length, in log order.
+    """Events as columns of equal length, in the order in which they came.
 
     Attributes:
         records: as they came.
@@ -69,9 +69,8 @@ class Rows:
         )
 
 
-def read(run: Run, reader: EventReader) -> tuple[Rows, list[Parked]]:
+def read(records: Sequence[Record], reader: EventReader) -> tuple[Rows, list[Parked]]:
     """Read events by the declaration; one that is none is parked alone."""
-    records = run.records
     events = reader.read([record.value for record in records])
     ids = events.texts(events.ids)
     spelled_alike = np.array_equal(events.ids, events.spelled_ids)
@@ -84,16 +83,15 @@ def read(run: Run, reader: EventReader) -> tuple[Rows, list[Parked]]:
         events.matrix,
         events.vocabulary,
     )
-    parked = []
+    parked = dict[int, Parked]()
     for row in np.flatnonzero(~events.accepted).tolist():
         try:
             _read_loosely(rows, row)
         except ValueError as error:
-            parked.append(Parked(records[row], "poison", f"not a validated event: {error}"))
+            parked[row] = Parked(records[row], "poison", f"not a validated event: {error}")
     if parked:
-        unread = {one.record.offset for one in parked}
-        rows = rows.at([row for row, record in enumerate(records) if record.offset not in unread])
-    return rows, parked
+        rows = rows.at([row for row in range(len(rows)) if row not in parked])
+    return rows, [*parked.values()]
 
 
 def _read_loosely(rows: Rows, row: int) -> None:

@@ -6,10 +6,11 @@ import re
 
 import pytest
 
-from contracts.data import prediction_type
+from contracts.data import EVENTS_VALIDATED, prediction_type
 from shared.models import load
 from tests.doubles import START_MS
 from tests.service.serving.world import (
+    MODEL,
     World,
     boosted,
     declaration,
@@ -116,6 +117,22 @@ async def test_a_plan_switches_in_the_middle_of_a_batch_by_append_time(tmp_path)
     assert [p["plan"] for p in world.predictions] == ["plan-0"] * 2 + ["plan-1"] * 2
     assert [p["id"] for p in world.predictions] == ["e0", "e1", "e2", "e3"]
     assert world.predictions[3]["score"] == pytest.approx(sigmoid(-1))
+
+
+async def test_predictions_stand_where_their_events_stand_whoever_decides(tmp_path):
+    world = World(tmp_path, partitions=4).born()
+    world.promote("1.0.0", linear(-1), lead_ms=2000)
+    for number in range(200):
+        world.kafka.now_ms = START_MS + 20 * number
+        world.append(event(number) if number % 7 else b"{}", key=str(number // 5).encode())
+    await world.kafka.settle()
+    heard = world.kafka.records(world.kafka.names.data(EVENTS_VALIDATED, MODEL))
+    good = [(r.partition, json.loads(r.value)["id"]) for r in heard if r.value != b"{}"]
+    told = [(r.partition, json.loads(r.value)) for r in world.records]
+    assert [(partition, said["id"]) for partition, said in told] == good
+    assert len({partition for partition, _ in good}) == 4
+    decided = {said["id"]: said["version"] for _, said in told}
+    assert decided == {f"e{n}": "1.0.0" if n >= 100 else "0.0.0" for n in range(200) if n % 7}
 
 
 async def test_redelivery_after_promotions_yields_the_same_bytes(tmp_path):

@@ -70,6 +70,12 @@ def batch(*offsets):
     return [record(TOPIC, b"x", offset=offset) for offset in offsets]
 
 
+async def listen(consumer, *offsets):
+    """Handle a batch, and wait for its commit."""
+    await consumer._listen(batch(*offsets))
+    await consumer.commits.settle()
+
+
 async def eventually(check):
     async with asyncio.timeout(10):
         while not check():
@@ -81,7 +87,7 @@ async def test_a_batch_is_committed_after_its_last_record(consumer, reader):
         return Told()
 
     consumer.on_data(EVENTS, handle)
-    await consumer._listen(batch(3, 4))
+    await listen(consumer, 3, 4)
     assert reader.commits == [{WHERE: 5}]
     assert consumer.progress.done == {WHERE: 5}
 
@@ -91,7 +97,7 @@ async def test_a_held_partition_is_read_again_from_where_it_is_held(consumer, re
         return Told(held={WHERE: 4})
 
     consumer.on_data(EVENTS, handle)
-    await consumer._listen(batch(3, 4, 5))
+    await listen(consumer, 3, 4, 5)
     assert reader.commits == [{WHERE: 4}]
     assert reader.seeks == [(WHERE, 4)]
     assert reader.paused == consumer.held == {WHERE}
@@ -106,9 +112,9 @@ async def test_what_escapes_the_handling_halts_and_commits_nothing(consumer, rea
 
     consumer.on_data(EVENTS, handle)
     consumer.publisher = SimpleNamespace(publish=refuse)
-    await consumer._listen(batch(3))
+    await listen(consumer, 3)
     assert "escaped the handling" in (consumer.unready() or "")
-    await consumer._listen(batch(4))
+    await listen(consumer, 4)
     assert reader.commits == []
     # What comes after is put back, so that the group goes on without this member being stuck.
     assert reader.seeks == [(WHERE, 4)]
@@ -125,9 +131,72 @@ async def test_a_commit_that_does_not_come_through_is_left_to_the_next(consumer,
 
     consumer.on_data(EVENTS, handle)
     reader.commit = fail
-    await consumer._listen(batch(3))
+    await listen(consumer, 3)
     assert consumer.halted is None
     assert consumer.progress.done == {WHERE: 3}
+
+
+async def test_a_commit_goes_on_beside_the_next_batch_and_only_one_at_a_time(consumer, reader):
+    answers = asyncio.Queue()
+
+    async def commit(ends):
+        reader.commits.append(ends)
+        await answers.get()
+
+    async def handle(batch):
+        return Told()
+
+    consumer.on_data(EVENTS, handle)
+    reader.commit = commit
+    await consumer._listen(batch(3))
+    listening = asyncio.create_task(consumer._listen(batch(4)))
+    await eventually(consumer.in_flight.locked)
+    assert consumer.progress.done == {WHERE: 3}
+    answers.put_nowait("done")
+    await listening
+    await eventually(lambda: len(reader.commits) == 2)
+    assert reader.commits == [{WHERE: 4}, {WHERE: 5}]
+    assert consumer.progress.done == {WHERE: 4}
+    answers.put_nowait("done")
+    await consumer.commits.settle()
+    assert consumer.progress.done == {WHERE: 5}
+
+
+async def test_a_commit_that_fails_as_none_may_halts(consumer, reader):
+    async def fail(ends):
+        raise KeyError("ours")
+
+    async def handle(batch):
+        return Told()
+
+    consumer.on_data(EVENTS, handle)
+    reader.commit = fail
+    await listen(consumer, 3)
+    await listen(consumer, 4)
+    assert "KeyError('ours') escaped" in (consumer.halted or "")
+
+
+async def test_a_rebalance_waits_for_the_commit_under_way(consumer, reader):
+    answer = asyncio.Event()
+
+    async def commit(ends):
+        await answer.wait()
+        reader.commits.append(ends)
+
+    async def handle(batch):
+        return Told()
+
+    consumer.on_data(EVENTS, handle)
+    reader.commit = commit
+    await consumer._listen(batch(3))
+    revoking = asyncio.create_task(Rebalance(consumer).on_partitions_revoked({WHERE}))
+    await eventually(consumer.let_go.is_set)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not revoking.done()
+    answer.set()
+    await revoking
+    assert reader.commits == [{WHERE: 4}]
 
 
 async def test_a_batch_whose_partitions_have_gone_is_not_committed_and_halts_nothing(
@@ -138,7 +207,7 @@ async def test_a_batch_whose_partitions_have_gone_is_not_committed_and_halts_not
         return Told(held={WHERE: 3})
 
     consumer.on_data(EVENTS, handle)
-    await consumer._listen(batch(3))
+    await listen(consumer, 3)
     assert (consumer.halted, reader.commits, reader.seeks) == (None, [], [])
     assert consumer.held == set()
 
@@ -153,7 +222,7 @@ async def test_a_wait_keeps_polling_with_everything_paused_and_then_reads_on(con
 
     consumer.on_data(EVENTS, handle)
     consumer.held.add(Position(TOPIC, 7))
-    await consumer._listen(batch(3))
+    await listen(consumer, 3)
     assert reader.polls == 2
     assert reader.paused == set()
     assert reader.commits == [{WHERE: 4}]

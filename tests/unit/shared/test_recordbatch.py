@@ -130,3 +130,5 @@ def test_rows_of_headers_keep_what_is_theirs():
     ]
     chosen = headers.rows([2, 1])
     assert [chosen[row] for row in range(2)] == [headers[2], headers[1]]
+    part = headers.part(1, 3)
+    assert [part[row] for row in range(2)] == [headers[1], headers[2]]
