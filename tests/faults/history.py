@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
+from itertools import takewhile
 from typing import Literal
 
 Fate = Literal["ok", "failed", "unknown"]
@@ -13,6 +14,8 @@ Fate = Literal["ok", "failed", "unknown"]
 VERBATIM = ("events.validated", "labels.validated", "events.quarantined", "label", "dlq")
 # Here a second copy changes what users read; a log may hold copies, for ids tell them apart.
 APPLIED = ("store",)
+# So far apart two partitions are read at most.
+SKEW_S = 10.0
 ORDERED = ("events.validated", "labels.validated", "predictions", "outcomes")
 
 
@@ -153,9 +156,13 @@ class History:
 
     def first(self, kind: str, since: float) -> float | None:
         """Find when the first effect of a record that was sent later than `since` was appended."""
+        # They are about in the order in which they were appended, and this is asked often.
+        latest = takewhile(
+            lambda seen: seen[1][0].at > since - SKEW_S, reversed(self.effects[kind].items())
+        )
         times = [
             effects[0].at
-            for name, effects in self.effects[kind].items()
+            for name, effects in latest
             if (sent := self.sends.get(name)) and sent.at > since
         ]
         return min(times, default=None)

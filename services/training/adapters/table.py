@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
@@ -145,7 +144,7 @@ class OutcomeTable:
             return 0
         condition = reduce(or_, (_between(*span) for span in spans))
         if not unlabelled:
-            condition &= ds.field("label").is_valid()
+            condition &= pc.field("label").is_valid()
         return int(self._current().to_pyarrow_dataset().count_rows(filter=condition))
 
     def _current(self) -> DeltaTable:
@@ -248,8 +247,8 @@ def _key(outcome: Any) -> Key:
     return outcome.id, outcome.label_time, outcome.label
 
 
-def _between(start: datetime, end: datetime) -> ds.Expression:
-    return (ds.field("time") >= start) & (ds.field("time") < end)
+def _between(start: datetime, end: datetime) -> pc.Expression:
+    return (pc.field("time") >= start) & (pc.field("time") < end)
 
 
 def _day(time: datetime) -> int:
