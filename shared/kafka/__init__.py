@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from shared.kafka.connection import mend
 from shared.kafka.headers import Header, Headers
 from shared.kafka.ledger import CrashLedger
 from shared.kafka.message import (
@@ -46,6 +47,8 @@ __all__ = [
     "Topics",
     "headers_of",
 ]
+
+mend()
 
 
 def __getattr__(name: str) -> Any:
