@@ -13,7 +13,7 @@ from shared.errors import Transient
 from shared.kafka.ledger import CrashLedger
 from shared.telemetry import Telemetry
 
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 5.0
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
 T = TypeVar("T")
 
