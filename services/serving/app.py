@@ -102,11 +102,11 @@ def assembled(
         drain,
         Topics(**at, topics=(MODEL_DECLARED, RELEASE_CHANGED), replicas=settings.replicas),
         *([] if publisher else [producer]),
-        *([Kernels(telemetry, loads)] if settings.kernels else []),
         outbox,
         Table(telemetry, MODEL_DECLARED, releases.declare, **at),
         Table(telemetry, RELEASE_CHANGED, releases.change, **at),
         *_stream(settings, telemetry, releases, publisher or producer),
+        *([Kernels(telemetry, loads)] if settings.kernels else []),
     ]
 
     def unready() -> str | None:

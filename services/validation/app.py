@@ -84,8 +84,8 @@ def parts(
         Topics(**at, topics=(MODEL_DECLARED, QUALITY_MEASURED), replicas=settings.replicas),
         *([] if memory else [redis]),
         *([] if publisher else [producer]),
-        Kernels(telemetry, (events.load, partitions.load)),
         Table(telemetry, MODEL_DECLARED, declared.apply, **at),
         crashes,
         consumer,
+        Kernels(telemetry, (events.load, partitions.load)),
     ]
