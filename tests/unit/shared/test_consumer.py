@@ -176,8 +176,16 @@ async def test_a_commit_that_fails_as_none_may_halts(consumer, reader):
     assert "KeyError('ours') escaped" in (consumer.halted or "")
 
 
-async def test_a_rebalance_waits_for_the_commit_under_way(consumer, reader):
+@pytest.mark.parametrize(
+    "leave",
+    [lambda consumer: Rebalance(consumer).on_partitions_revoked({WHERE}), Consumer.stop],
+    ids=["rebalance", "end"],
+)
+async def test_who_leaves_waits_for_the_commit_under_way(consumer, reader, leave):
     answer = asyncio.Event()
+
+    async def gone():
+        assert reader.commits == [{WHERE: 4}]
 
     async def commit(ends):
         await answer.wait()
@@ -189,13 +197,14 @@ async def test_a_rebalance_waits_for_the_commit_under_way(consumer, reader):
     consumer.on_data(EVENTS, handle)
     reader.commit = commit
     await consumer._listen(batch(3))
-    revoking = asyncio.create_task(Rebalance(consumer).on_partitions_revoked({WHERE}))
+    consumer._subscription.stop = gone
+    leaving = asyncio.create_task(leave(consumer))
     await eventually(consumer.let_go.is_set)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert not revoking.done()
+    assert not leaving.done()
     answer.set()
-    await revoking
+    await leaving
     assert reader.commits == [{WHERE: 4}]
 
 
