@@ -113,7 +113,6 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
         )
     )
     head.on_data(PREDICTIONS, count_predictions, counting=counting)
-    head.on_assigned(counting.assigned)
     _join(trailing, closing, settings.label_patience_s)
     _measure(merging, closing)
 

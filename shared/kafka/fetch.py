@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Collection
 
 from aiokafka import AIOKafkaConsumer
@@ -68,7 +69,7 @@ class Reader:
             return await consumer.getone(position)
 
     async def records(self, position: Position, offsets: Collection[int]) -> dict[int, Record]:
-        """Fetch the records at offsets, as far as they are still there; neighbours cost one fetch.
+        """Fetch the records at offsets, as far as they are still there; neighbours come together.
 
         Raises:
             Transient: Kafka does not answer.
@@ -82,12 +83,17 @@ class Reader:
         async with self._lock, asyncio.timeout(DEADLINE_S):
             consumer = self._connected
             consumer.assign([position])
-            while wanted:
-                consumer.seek(position, wanted[0])
+            place, ahead = 0, -1
+            while place < len(wanted):
+                # What was fetched beyond the last batch is kept only by who does not seek.
+                if wanted[place] != ahead:
+                    consumer.seek(position, wanted[place])
                 fetched = await consumer.getmany(position, timeout_ms=FETCH_MS)
                 batch = {record.offset: record for record in fetched.get(position, ())}
-                found |= {offset: batch[offset] for offset in wanted if offset in batch}
-                wanted = [offset for offset in wanted if offset > max(batch, default=-1)]
+                ahead = max(batch, default=ahead - 1) + 1
+                done = bisect_left(wanted, ahead, place)
+                found |= {at: batch[at] for at in wanted[place:done] if at in batch}
+                place = done
         return found
 
     async def bounds(self, positions: Collection[Position]) -> dict[Position, tuple[int, int]]:

@@ -100,8 +100,9 @@ class Handling(Patience):
 
         """
         held: Offsets = {}
-        for step in self.ledger.steps(self.group, runs):
-            if any(run.position in held for run in step):
+        for parts in self.ledger.steps(self.group, runs):
+            step = [run for run in parts if run.position not in held]
+            if not step:
                 continue
             async with self.ledger.flight(self.group, step):
                 told = await self._take(step)

@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise, zip_longest
+from math import ceil, sqrt
 from pathlib import Path
 
 from shared.kafka.message import Position, Run
@@ -33,11 +34,12 @@ class Suspect:
 class CrashLedger:
     """Finds the record whose handling ends the process, and only that one.
 
-    What is worked on stands in a file. A start that died over it leaves suspects: they are then
-    handled one at a time and alone in the process, so that a second death names the record. One
-    that was in flight at the end of three starts in a row is doomed: it has to be skipped. Work
-    that waits for the world, and what a clean stop leaves, counts as no death; a record that is
-    done with is no suspect any more.
+    What is worked on stands in a file. A start that died over n records of a partition leaves
+    suspects: they are then handled in about √n steps, with nothing else in flight in the process.
+    A death is rarely a record's fault, so this has to be quick; those in flight at a second one are
+    handled one at a time, so that a third names the record. One that was in flight at the end of
+    three starts in a row is doomed: it has to be skipped. Work that waits for the world, and what a
+    clean stop leaves, counts as no death; a record that is done with is no suspect any more.
 
     The file is not synced: the page cache outlives the process, and a machine that fails proves
     nothing about a record.
@@ -91,11 +93,11 @@ class CrashLedger:
             self._write()
 
     def steps(self, group: str, runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
-        """Part what is to be handled: every suspect alone, the rest together."""
+        """Part what is to be handled: suspects in small steps, the rest together."""
         if not self.suspects:
             yield runs
             return
-        clear, suspected = list[Run](), list[tuple[Run, Suspect]]()
+        clear, sliced, alone = list[Run](), list[list[Run]](), list[Run]()
         for run in runs:
             suspect = self.suspects.get((group, run.position))
             if suspect is None:
@@ -103,12 +105,15 @@ class CrashLedger:
             elif suspect.end <= run.records[0].offset:
                 del self.suspects[group, run.position]
                 clear.append(run)
+            elif suspect.deaths == 1:
+                sliced.append(_parted(run, suspect))
             else:
-                suspected.append((run, suspect))
+                alone += _parted(run, suspect)
         if clear:
             yield clear
-        for run, suspect in suspected:
-            yield from ([part] for part in _parted(run, suspect))
+        for parts in zip_longest(*sliced):
+            yield [part for part in parts if part is not None]
+        yield from ([part] for part in alone)
 
     def doomed(self, group: str, step: Sequence[Run]) -> bool:
         """Tell whether a step is a record at which start after start has died."""
@@ -199,16 +204,13 @@ def _suspects(content: bytes) -> dict[Place, Suspect]:
     return suspects
 
 
-def _parted(run: Run, suspect: Suspect) -> Iterator[Run]:
-    """Part a run into what stands before the suspects, each of them, and what stands after."""
+def _parted(run: Run, suspect: Suspect) -> list[Run]:
+    """Part a run into what stands before the suspects, steps of them, and what stands after."""
     start, end = (
         bisect_left(run.records, offset, key=lambda record: record.offset)
         for offset in (suspect.first, suspect.end)
     )
-    for part in (
-        run.records[:start],
-        *([record] for record in run.records[start:end]),
-        run.records[end:],
-    ):
-        if part:
-            yield Run(run.position, part)
+    size = ceil(sqrt(end - start)) if suspect.deaths == 1 and end > start else 1
+    cuts = [0, *range(start, end, size), end, len(run.records)]
+    parts = [run.records[one:next_one] for one, next_one in pairwise(cuts)]
+    return [Run(run.position, part) for part in parts if part]

@@ -11,18 +11,15 @@ class Recent:
     """The ids of one partition's latest predictions.
 
     A prediction is a copy where one of the `REACH` offsets before it holds the same id: the log
-    alone says so, wherever reading began, provided that it began `REACH` offsets earlier.
-
-    Args:
-        end: offset from which on ids are known.
+    alone says so, wherever reading began, provided that so many ids before it were noted.
 
     Attributes:
         end: offset up to which ids are known.
 
     """
 
-    def __init__(self, end: int) -> None:
-        self.end = end
+    def __init__(self) -> None:
+        self.end = 0
         self._offsets: dict[str, int] = {}
 
     def copies(self, ids: Sequence[str], offsets: Sequence[int]) -> list[int]:

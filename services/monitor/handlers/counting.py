@@ -64,11 +64,6 @@ class Counting:
         self.clock, self.idle_s, self.group = clock, idle_s, placing.names.group(group)
         self._recent: dict[Position, Recent] = {}
 
-    async def assigned(self, _: frozenset[Position]) -> dict[Position, int]:
-        """Forget what was read before: somebody else may have read on meanwhile."""
-        self._recent.clear()
-        return {}
-
     async def part(
         self, payloads: Payloads, run: Run, rows: Read, known: Head | None
     ) -> Part | int:
@@ -81,9 +76,7 @@ class Counting:
         head = await self._head(payloads, run, known)
         if head.offset < run.records[0].offset:
             return head.offset
-        recent = await self._before(run)
-        if isinstance(recent, int):
-            return recent
+        recent = await self._before(payloads, run)
         copies = recent.copies(rows.ids, rows.offsets.tolist())
         fresh, heads = rows.since(head.offset, copies), messages.unpacked(head)
         if fresh.rows:
@@ -137,14 +130,16 @@ class Counting:
         await self.store.place_head(payloads.model, run.position.partition, head)
         return head
 
-    async def _before(self, run: Run) -> Recent | int:
-        """Find the ids before a run, or the offset from which they must be read first."""
+    async def _before(self, payloads: Payloads, run: Run) -> Recent:
+        """Find the ids before a run; the log knows those that somebody else has read."""
         first, recent = run.records[0].offset, self._recent.get(run.position)
-        if recent is not None and recent.end <= first:
-            return recent
-        since = max(await self._beginning(run.position), first - REACH)
-        recent = self._recent[run.position] = Recent(since)
-        return recent if since >= first else since
+        if recent is None or recent.end != first:
+            recent = self._recent[run.position] = Recent()
+            before = range(max(0, first - REACH), first)
+            records = await self.log.records(run.position, before)
+            rows = read([records[at] for at in before if at in records], payloads.heading)
+            recent.note(rows.ids, rows.offsets.tolist(), first)
+        return recent
 
     async def _idle(
         self, payloads: Payloads, partition: int, head: Head | None, watermark: int

@@ -203,6 +203,20 @@ async def test_copies_count_once_wherever_reading_begins(expected, monkeypatch, 
     assert merged(await told(world)) == expected
 
 
+async def test_copies_of_what_another_process_has_counted_meanwhile_count_once(expected):
+    world = watched(partitions=3)
+    fill(world, days=1)
+    await world.settle(6)
+    before = list(world.kafka._consumers)
+    await world.restart()
+    fill(world, days=2, start=1)
+    await world.settle(6)
+    commits = {consumer.group: at for consumer, at in world.kafka._consumers}
+    world.kafka._consumers[:] = [(one, commits[one.group]) for one, _ in before]
+    fill(world, days=4, start=1)
+    assert merged(await told(world)) == expected
+
+
 async def test_a_lost_store_never_tells_a_window_counted_in_part(expected, monkeypatch):
     world = watched(partitions=3)
     fill(world, days=3)

@@ -127,7 +127,8 @@ class MemoryLog:
         return next((r for r in self.kafka.logs[position] if r.offset >= offset), None)
 
     async def records(self, position, offsets):
-        return {r.offset: r for r in self.kafka.logs[position] if r.offset in set(offsets)}
+        wanted = set(offsets)
+        return {r.offset: r for r in self.kafka.logs[position] if r.offset in wanted}
 
     async def bounds(self, positions):
         logs = {position: self.kafka.logs[position] for position in positions}

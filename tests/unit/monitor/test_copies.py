@@ -15,13 +15,13 @@ def found(recent, ids, first=0):
 
 
 def test_a_copy_is_found_in_the_same_batch_and_in_a_later_one():
-    recent = Recent(0)
+    recent = Recent()
     assert found(recent, ["a", "b", "a", "c"]) == [2]
     assert found(recent, ["d", "b", "e", "a"], 4) == [5, 7]
 
 
 def test_nothing_is_remembered_before_it_is_noted():
-    recent = Recent(0)
+    recent = Recent()
     assert recent.copies(["a"], [0]) == []
     assert recent.copies(["a"], [0]) == []
 
@@ -36,7 +36,7 @@ def test_where_reading_begins_and_a_batch_ends_changes_nothing(ids, cuts, start)
     copies.REACH = 5
     try:
         expected = [at for at, name in enumerate(ids) if name in ids[max(0, at - 5) : at]]
-        recent, all_found, at = Recent(max(0, start - 5)), [], max(0, start - 5)
+        recent, all_found, at = Recent(), [], max(0, start - 5)
         for end in [*sorted(cuts), len(ids)]:
             if end > at:
                 all_found += found(recent, ids[at:end], at)

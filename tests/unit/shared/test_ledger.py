@@ -163,20 +163,64 @@ async def test_a_start_that_dies_before_it_works_blames_nobody_again(tmp_path):
     assert [s.deaths for s in again.suspects.values()] == [1]
 
 
-async def test_suspects_are_alone_and_the_others_together(tmp_path):
+def offsets(steps):
+    return [[(r.position.partition, r.records[0].offset, r.end) for r in step] for step in steps]
+
+
+async def test_after_one_death_suspects_of_all_partitions_share_few_steps(tmp_path):
+    ledger = CrashLedger(tmp_path / "a", "s", "0")
+    await ledger.start()
+    async with ledger.flight("g", [run(3, 12), run(20, 24, partition=1)]):
+        second = await reopened(tmp_path / "a", tmp_path / "b")
+    everything = [run(0, 4, partition=2), run(1, 14), run(20, 24, partition=1)]
+    assert offsets(second.steps("g", everything)) == [
+        [(2, 0, 4)],
+        [(0, 1, 3), (1, 20, 22)],
+        [(0, 3, 6), (1, 22, 24)],
+        [(0, 6, 9)],
+        [(0, 9, 12)],
+        [(0, 12, 14)],
+    ]
+    assert list(second.steps("other", [run(1, 7)])) == [[run(1, 7)]]
+
+
+async def test_after_two_deaths_suspects_are_alone_and_the_others_together(tmp_path):
     ledger = CrashLedger(tmp_path / "a", "s", "0")
     await ledger.start()
     async with ledger.flight("g", [run(3, 5)]):
         second = await reopened(tmp_path / "a", tmp_path / "b")
-    steps = list(second.steps("g", [run(0, 4, partition=1), run(1, 7)]))
-    assert [[(r.records[0].offset, r.end) for r in step] for step in steps] == [
-        [(0, 4)],
-        [(1, 3)],
-        [(3, 4)],
-        [(4, 5)],
-        [(5, 7)],
+    async with second.flight("g", [run(3, 5)]):
+        third = await reopened(tmp_path / "b", tmp_path / "c")
+    assert offsets(third.steps("g", [run(0, 4, partition=1), run(1, 7)])) == [
+        [(1, 0, 4)],
+        [(0, 1, 3)],
+        [(0, 3, 4)],
+        [(0, 4, 5)],
+        [(0, 5, 7)],
     ]
-    assert list(second.steps("other", [run(1, 7)])) == [[run(1, 7)]]
+
+
+async def test_a_partition_held_in_one_step_holds_up_no_other(tmp_path):
+    first = CrashLedger(tmp_path / "a", "s", "0")
+    await first.start()
+    async with first.flight("g", [run(0, 9), run(0, 9, partition=1)]):
+        ledger = await reopened(tmp_path / "a", tmp_path / "b")
+    kafka = MemoryKafka(partitions=2)
+    consumer = Consumer(
+        telemetry(), "g", kafka="", names=kafka.names, publisher=kafka, ledger=ledger
+    )
+    handled = []
+
+    async def handle(batch):
+        handled.extend((r.position.partition, r.records[0].offset) for r in batch.runs)
+        return Told(held={WHERE: 3} if any(r.position == WHERE for r in batch.runs) else {})
+
+    consumer.on_data(EVENTS, handle)
+    ends = {}
+    async for done, _ in consumer.process([run(0, 9), run(0, 9, partition=1)]):
+        ends |= done
+    assert handled == [(0, 0), (1, 0), (1, 3), (1, 6)]
+    assert ends == {WHERE: 3, Position(TOPIC, 1): 9}
 
 
 async def test_groups_take_turns_while_there_are_suspects(tmp_path):
