@@ -138,6 +138,7 @@ class Stack:
             "DRIFTWHEEL_STATE": str(self._folder.state),
             "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin would starve the other services
             "OMP_NUM_THREADS": cpus,
+            "OPENBLAS_NUM_THREADS": "1",  # no service multiplies matrices worth a second thread
             "DRIFTWHEEL_INSTANCE": "0",  # one copy of each: a restart need not wait for the session
             "PYTHONUNBUFFERED": "1",  # a killed service leaves its last lines in the log
         }

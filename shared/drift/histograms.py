@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from shared.drift.baseline import Baseline, Losses, Residuals, Slice, Task, Volume, Watched
 from shared.drift.cells import Cells, Column, category_cells, number_cells
@@ -139,7 +139,7 @@ def _volume(reference: Reference) -> Volume | None:
         return None
     logs = np.log(rows)
     centre = float(np.median(logs))
-    low = float(chdtri(len(rows), CONFIDENCE))
+    low = float(scipy.special.chdtri(len(rows), CONFIDENCE))
     spread = float(np.sqrt(np.square(logs - centre).sum() / low))
     return Volume(centre, max(spread, LEAST_SPREAD))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import chdtrc
+import scipy
 
 from shared.drift.evidence import Direction
 from shared.drift.streams import Floats, Integers, Stream, Streams, Truths
@@ -72,7 +72,7 @@ class Omnibus:
         k = np.maximum(cells - 1.0, 1.0)
         centre = rows * np.square(self.delta) * np.minimum(k, 2.0)
         scaled = (k + 2 * centre) / (k + centre)
-        tail: Floats = chdtrc(np.square(k + centre) / (k + 2 * centre), x2 / scaled)
+        tail: Floats = scipy.special.chdtrc(np.square(k + centre) / (k + 2 * centre), x2 / scaled)
         return tail, cells >= 2
 
 

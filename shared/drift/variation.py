@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from shared.drift.baseline import LARGEST_TOLERANCE, NEVER, Baseline, Slice, Variation
 from shared.drift.cells import Column
@@ -185,7 +185,7 @@ def natural_variation(streams: Streams, windows: Integers, *, bounded: bool) -> 
     few = bounded & (independent < MANY)
     worth = np.where(few, independent / np.maximum(used, 1.0), 1.0)
     presumed = np.where(few, np.square(PRESUMED), 0.0)
-    expected = np.where(few, chdtri(independent + 1.0, CONFIDENCE), used)
+    expected = np.where(few, scipy.special.chdtri(independent + 1.0, CONFIDENCE), used)
     low, high = np.zeros(len(streams)), np.full(len(streams), 1e4)
     for _ in range(60):
         middle = (low + high) / 2

@@ -9,7 +9,7 @@ Student's t with 4 degrees of freedom gives the tail probability p, and
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import stdtr
+import scipy
 
 from shared.drift.baseline import Volume
 from shared.drift.evidence import Direction
@@ -40,7 +40,9 @@ class VolumeTest:
 
     def log_e(self, vectors: Integers) -> Floats:
         """Compute (w, 2) log e-values."""
-        return log_e_of_tail(stdtr(FREEDOM, -self._beyond(vectors) / self.volume.spread))
+        return log_e_of_tail(
+            scipy.special.stdtr(FREEDOM, -self._beyond(vectors) / self.volume.spread)
+        )
 
     def moved(self, vectors: Integers) -> Floats:
         """Compute (w, 2) changes of the logarithm."""

@@ -43,6 +43,7 @@ def test_a_service_is_told_where_everything_is(folder):
     assert told["DRIFTWHEEL_REDIS"] == stack.redis.url
     assert told["DRIFTWHEEL_STATE"] == str(folder.state)
     assert told["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert told["OPENBLAS_NUM_THREADS"] == "1"
     assert int(told["OMP_NUM_THREADS"]) >= 1
 
 
