@@ -101,12 +101,19 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """New windows of one partition, to replace those counted up to offset `known`."""
+    """New windows of one partition, to replace those counted up to offset `known`.
+
+    Attributes:
+        end: they are counted up to here.
+        ids: at the head, the ids of the offsets in between; see `domain.copies`.
+
+    """
 
     partition: int
     known: int
     end: int
     windows: bytes
+    ids: bytes = b""
 
 
 class Store(Protocol):
@@ -162,11 +169,15 @@ class Store(Protocol):
         ...
 
     async def place_head(self, model: str, partition: int, head: Head) -> None:
-        """Set what is counted at the head of a partition, whatever was known."""
+        """Set what is counted at the head of a partition, whatever was known; no ids then are."""
         ...
 
     async def count_heads(self, model: str, counted: Sequence[Counted]) -> list[bool]:
         """Replace windows at the head; False where somebody else has replaced them meanwhile."""
+        ...
+
+    async def recent(self, model: str, partition: int) -> bytes:
+        """Fetch the ids of the last offsets that are counted, as far as they are known."""
         ...
 
     async def ledger(self, model: str) -> bytes | None:

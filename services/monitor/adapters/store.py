@@ -13,6 +13,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 
+from services.monitor.domain.copies import REACH, SIZE
 from services.monitor.domain.watermarks import NEVER, Heard
 from services.monitor.ports import Arrived, Claimed, Counted, Due, Head, Places
 
@@ -22,7 +23,7 @@ BIN_US = 86_400_000_000
 FIELDS = ("predictions", "labels", "told_predictions", "told_labels")
 SCRIPTS = {
     name: (Path(__file__).parent / f"{name}.lua").read_text()
-    for name in ("advance", "keep", "claim", "count", "ledger")
+    for name in ("advance", "keep", "claim", "count", "head", "ledger")
 }
 SHAS = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SCRIPTS.items()}  # noqa: S324 - Redis names scripts so
 
@@ -119,7 +120,11 @@ class RedisStore:
 
     async def count(self, model: str, counted: Sequence[Counted]) -> list[bool]:
         """See `ports.Store`."""
-        return await self._replace([self._key(model, new.partition) for new in counted], counted)
+        calls: list[Call] = [
+            ("count", [self._key(model, new.partition)], [new.known, new.end, new.windows])
+            for new in counted
+        ]
+        return [bool(answer) for answer in await self._run(calls)]
 
     async def windows(self, model: str, partition: int) -> bytes:
         """See `ports.Store`."""
@@ -136,11 +141,26 @@ class RedisStore:
     async def place_head(self, model: str, partition: int, head: Head) -> None:
         """See `ports.Store`."""
         fields: dict[str, Any] = {"predictions": head.offset, "windows": head.windows}
-        await self._client.hset(self._head(model, partition), mapping=fields)
+        pipeline: Any = self._client.pipeline()
+        pipeline.delete(self._recent(model, partition))
+        pipeline.hset(self._head(model, partition), mapping=fields)
+        await pipeline.execute()
 
     async def count_heads(self, model: str, counted: Sequence[Counted]) -> list[bool]:
         """See `ports.Store`."""
-        return await self._replace([self._head(model, new.partition) for new in counted], counted)
+        calls: list[Call] = [
+            (
+                "head",
+                [self._head(model, new.partition), self._recent(model, new.partition)],
+                [new.known, new.end, new.windows, new.ids, REACH * SIZE],
+            )
+            for new in counted
+        ]
+        return [bool(answer) for answer in await self._run(calls)]
+
+    async def recent(self, model: str, partition: int) -> bytes:
+        """See `ports.Store`."""
+        return await self._client.get(self._recent(model, partition)) or b""
 
     async def ledger(self, model: str) -> bytes | None:
         """See `ports.Store`."""
@@ -174,16 +194,12 @@ class RedisStore:
     def _head(self, model: str, partition: int) -> bytes:
         return self._key(model, partition) + b":head"
 
+    def _recent(self, model: str, partition: int) -> bytes:
+        return self._head(model, partition) + b":ids"
+
     def _keys(self, model: str, partition: int) -> list[bytes]:
         places = self._key(model, partition)
         return [places, places + b":unmatched"]
-
-    async def _replace(self, keys: Sequence[bytes], counted: Sequence[Counted]) -> list[bool]:
-        calls: list[Call] = [
-            ("count", [key], [new.known, new.end, new.windows])
-            for key, new in zip(keys, counted, strict=True)
-        ]
-        return [bool(answer) for answer in await self._run(calls)]
 
     async def _run(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts in one round trip; each is safe to run again."""

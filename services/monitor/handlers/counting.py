@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from contracts.data import PREDICTIONS
-from services.monitor.domain.copies import REACH, Recent
+from services.monitor.domain.copies import REACH, SIZE, Recent, packed
 from services.monitor.domain.heads import Heads
 from services.monitor.domain.watermarks import NEVER, Heard, model_watermark
 from services.monitor.handlers import heads as messages
@@ -28,14 +28,13 @@ class Part:
     """What counting one partition's records has led to, to be stored and then told."""
 
     run: Run
-    rows: Read
     recent: Recent
     counted: Counted
     told: Told
 
     def note(self) -> None:
         """Remember the ids: their predictions are counted."""
-        self.recent.note(self.rows.ids, self.rows.offsets.tolist(), self.run.end)
+        self.recent.note(self.counted.ids, self.counted.end)
 
 
 class Counting:
@@ -76,16 +75,17 @@ class Counting:
         head = await self._head(payloads, run, known)
         if head.offset < run.records[0].offset:
             return head.offset
-        recent = await self._before(payloads, run)
-        copies = recent.copies(rows.ids, rows.offsets.tolist())
-        fresh, heads = rows.since(head.offset, copies), messages.unpacked(head)
-        if fresh.rows:
-            seen = await predictions(payloads, fresh, self.watches)
-            heads.count(seen, payloads.window, payloads.lateness)
         partition, end = run.position.partition, max(head.offset, run.end)
-        counted = Counted(partition, head.offset, end, messages.packed(heads))
+        recent = await self._before(payloads, run.position, head.offset)
+        fresh, heads = rows.since(head.offset), messages.unpacked(head)
+        ids = packed(fresh.ids, fresh.offsets, head.offset, end)
+        once = fresh.without(recent.copies(ids, head.offset))
+        if once.rows:
+            seen = await predictions(payloads, once, self.watches)
+            heads.count(seen, payloads.window, payloads.lateness)
+        counted = Counted(partition, head.offset, end, messages.packed(heads), ids)
         told = await self._over(payloads, partition, heads, heads.newest - payloads.lateness)
-        return Part(run, rows, recent, counted, told)
+        return Part(run, recent, counted, told)
 
     async def advance(self, model: str, found: Mapping[int, Read]) -> None:
         """Raise the event times of partitions, and with them the model's watermark."""
@@ -130,15 +130,18 @@ class Counting:
         await self.store.place_head(payloads.model, run.position.partition, head)
         return head
 
-    async def _before(self, payloads: Payloads, run: Run) -> Recent:
-        """Find the ids before a run; the log knows those that somebody else has read."""
-        first, recent = run.records[0].offset, self._recent.get(run.position)
-        if recent is None or recent.end != first:
-            recent = self._recent[run.position] = Recent()
-            before = range(max(0, first - REACH), first)
-            records = await self.log.records(run.position, before)
-            rows = read([records[at] for at in before if at in records], payloads.heading)
-            recent.note(rows.ids, rows.offsets.tolist(), first)
+    async def _before(self, payloads: Payloads, position: Position, end: int) -> Recent:
+        """Find the ids of the last offsets before `end`, up to which all is counted."""
+        recent = self._recent.get(position)
+        if recent is None or recent.end != end:
+            recent = self._recent[position] = Recent()
+            first = max(end - REACH, await self._beginning(position))
+            ids = await self.store.recent(payloads.model, position.partition)
+            if len(ids) < SIZE * (end - first):
+                records = await self.log.records(position, range(first, end))
+                rows = read([records[at] for at in sorted(records)], payloads.heading)
+                ids = packed(rows.ids, rows.offsets, first, end)
+            recent.note(ids, end)
         return recent
 
     async def _idle(

@@ -52,13 +52,19 @@ class Read:
         """Name the n event ids in 16 bytes each."""
         return b"".join([xxh3_128_digest(row.id.encode()) for row in self.rows])
 
-    def since(self, offset: int, without: Sequence[int]) -> Read:
-        """Keep the rows from an offset on, but for some places; what is parked is left out."""
+    def since(self, offset: int) -> Read:
+        """Keep the rows from an offset on; what is parked is left out."""
         n = int(np.searchsorted(self.offsets, offset))
-        if not without:
-            return Read(self.records[n:], self.rows[n:], self.offsets[n:], self.times[n:], [])
-        kept = np.setdiff1d(np.arange(n, len(self.rows)), without)
-        records, rows = ([column[row] for row in kept] for column in (self.records, self.rows))
+        return Read(self.records[n:], self.rows[n:], self.offsets[n:], self.times[n:], [])
+
+    def without(self, offsets: Sequence[int]) -> Read:
+        """Keep the rows at other offsets than these; what is parked is left out."""
+        if not offsets:
+            return self
+        kept = np.flatnonzero(~np.isin(self.offsets, offsets))
+        records, rows = (
+            [column[row] for row in kept.tolist()] for column in (self.records, self.rows)
+        )
         return Read(records, rows, self.offsets[kept], self.times[kept], [])
 
     def first(self, n: int, end: int) -> Read:

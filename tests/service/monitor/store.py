@@ -6,6 +6,7 @@ import struct
 from collections import defaultdict
 from dataclasses import replace
 
+from services.monitor.domain.copies import REACH, SIZE
 from services.monitor.domain.labels import ENTRY, HEADER, WAITING, Label, Remembered
 from services.monitor.domain.watermarks import NEVER, Heard
 from services.monitor.ports import Claimed, Head
@@ -25,7 +26,7 @@ class MemoryStore:
         self.marks = defaultdict(dict)
         self.model = {}
         self.places_of, self.windows_of = {}, {}
-        self.heads_of = {}
+        self.heads_of, self.recent_of = {}, {}
         self.ids = {}
         self.bins = defaultdict(lambda: defaultdict(int))
         self.ledgers = {}
@@ -124,6 +125,7 @@ class MemoryStore:
     async def place_head(self, model, partition, head):
         self._trouble()
         self.heads_of[model, partition] = head
+        self.recent_of.pop((model, partition), None)
 
     async def count_heads(self, model, counted):
         self._trouble()
@@ -133,7 +135,13 @@ class MemoryStore:
             done.append(head is not None and head.offset == new.known)
             if done[-1]:
                 self.heads_of[model, new.partition] = Head(new.end, new.windows)
+                ids = self.recent_of.get((model, new.partition), b"") + new.ids
+                kept = ids[-REACH * SIZE :] if len(ids) > 2 * REACH * SIZE else ids
+                self.recent_of[model, new.partition] = kept
         return done
+
+    async def recent(self, model, partition):
+        return self.recent_of.get((model, partition), b"")
 
     async def ledger(self, model):
         return self.ledgers.get(model)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pytest
 
+from services.monitor.domain.copies import REACH, SIZE
 from services.monitor.domain.labels import Label, Remembered
 from services.monitor.domain.watermarks import NEVER, Heard
 from services.monitor.ports import Arrived, Counted, Due, Head, Places
@@ -139,6 +141,28 @@ class StoreBehaviour:
         assert await store.heads("n", [0]) == [None]
         # The join of the same partition knows nothing of it.
         assert await store.places("m", 0) is None
+
+    async def test_ids_are_kept_with_the_head_that_counts_them(self, store):
+        assert await store.recent("m", 0) == b""
+        await store.place_head("m", 0, Head(5, b"five"))
+        await store.count_heads("m", [Counted(0, 5, 7, b"seven", A)])
+        await store.count_heads("m", [Counted(0, 5, 7, b"else", B), Counted(1, 0, 2, b"", B)])
+        await store.count_heads("m", [Counted(0, 7, 7, b"told")])
+        await store.count_heads("m", [Counted(0, 7, 9, b"nine", B)])
+        assert await store.recent("m", 0) == A + B
+        assert await store.recent("m", 1) == await store.recent("n", 0) == b""
+        await store.place_head("m", 0, Head(3, b"again"))
+        assert await store.recent("m", 0) == b""
+
+    async def test_enough_ids_are_kept_and_not_many_more(self, store):
+        ids = np.arange(3 * REACH, dtype="<u8").tobytes()
+        await store.place_head("m", 0, Head(0, b""))
+        for end in range(1000, 3 * REACH + 1, 1000):
+            part = ids[SIZE * (end - 1000) : SIZE * end]
+            assert await store.count_heads("m", [Counted(0, end - 1000, end, b"", part)]) == [True]
+            known = await store.recent("m", 0)
+            assert ids[: SIZE * end].endswith(known)
+            assert SIZE * min(end, REACH) <= len(known) <= 2 * SIZE * REACH
 
     async def test_counts_labels_that_are_given_up_once(self, placed):
         day = BIN_US

@@ -187,8 +187,9 @@ def position(world, partition):
     )
 
 
+@pytest.mark.parametrize("forgetful", [False, True])
 @pytest.mark.parametrize("reach", [30, 5000])
-async def test_copies_count_once_wherever_reading_begins(expected, monkeypatch, reach):
+async def test_copies_count_once_wherever_reading_begins(expected, monkeypatch, reach, forgetful):
     monkeypatch.setattr(counting, "REACH", reach)
     monkeypatch.setattr(copies, "REACH", reach)
     world = watched(partitions=3)
@@ -198,6 +199,8 @@ async def test_copies_count_once_wherever_reading_begins(expected, monkeypatch, 
             fill(world, days=1, start=day)
             await world.settle(6)
             await world.restart(rewind=lambda offset: max(0, offset - 3))
+            if forgetful:
+                world.store.recent_of.clear()
     assert merged(await told(world)) == expected
     await world.kafka.redeliver(head(world))
     assert merged(await told(world)) == expected
@@ -253,10 +256,10 @@ async def test_an_older_store_goes_on_where_it_stands(expected):
     world = watched(partitions=3)
     fill(world, days=2)
     await told(world)
-    older = dict(world.store.heads_of)
+    older = dict(world.store.heads_of), dict(world.store.recent_of)
     fill(world, days=1, start=2)
     await told(world)
-    world.store.heads_of = older
+    world.store.heads_of, world.store.recent_of = older
     fill(world, days=2, start=3)
     assert merged(await told(world)) == expected
 

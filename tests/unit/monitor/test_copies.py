@@ -1,17 +1,25 @@
 """Copies of predictions are found by the log alone."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.monitor.domain import copies
-from services.monitor.domain.copies import Recent
+from services.monitor.domain.copies import SIZE, Recent, packed
+
+
+def named(ids, first=0):
+    """Pack ids; a blank is an offset at which nothing could be read."""
+    offsets = [first + at for at, name in enumerate(ids) if name != " "]
+    names = [name for name in ids if name != " "]
+    return packed(names, np.array(offsets, np.int64), first, first + len(ids))
 
 
 def found(recent, ids, first=0):
-    offsets = list(range(first, first + len(ids)))
-    places = recent.copies(ids, offsets)
-    recent.note(ids, offsets, first + len(ids))
-    return [first + place for place in places]
+    new = named(ids, first)
+    copied = recent.copies(new, first)
+    recent.note(new, first + len(ids))
+    return copied
 
 
 def test_a_copy_is_found_in_the_same_batch_and_in_a_later_one():
@@ -20,10 +28,18 @@ def test_a_copy_is_found_in_the_same_batch_and_in_a_later_one():
     assert found(recent, ["d", "b", "e", "a"], 4) == [5, 7]
 
 
+def test_what_could_not_be_read_has_no_copies():
+    recent = Recent()
+    assert len(named(" a ")) == 3 * SIZE
+    assert found(recent, " a ") == []
+    assert found(recent, "  a", 3) == [5]
+    assert found(recent, "", 6) == []
+
+
 def test_nothing_is_remembered_before_it_is_noted():
     recent = Recent()
-    assert recent.copies(["a"], [0]) == []
-    assert recent.copies(["a"], [0]) == []
+    assert recent.copies(named("a"), 0) == []
+    assert recent.copies(named("a"), 0) == []
 
 
 @given(
