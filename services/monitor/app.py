@@ -55,6 +55,9 @@ from shared.service import Part, application
 from shared.telemetry import Telemetry, set_up
 
 COUNT, JOIN, WINDOWS = "monitor-count", "monitor-join", "monitor-windows"
+# Nobody waits for what is measured as for a prediction: a tenth of a second halves the monitor's
+# cost at 200 events a second.
+LINGER_S = 0.1
 TOPICS = (
     MODEL_DECLARED,
     RELEASE_CHANGED,
@@ -105,6 +108,7 @@ def parts(settings: Settings, telemetry: Telemetry, **doubles: Any) -> list[Part
             ledger=crashes,
             parked_limit=settings.parked_limit,
             max_records=records,
+            linger_s=LINGER_S,
         )
         for group, records in (
             (COUNT, settings.max_records),

@@ -48,6 +48,7 @@ class Consumer(Handling):
         instance: stable name of this copy; with it a restart does not wait for the session.
         ledger: of the service, shared by its groups.
         max_records: largest batch.
+        linger_s: seconds that few records may wait for more: fewer, larger batches at low rates.
         parked_limit: so many records parked in a row stop the consumer.
         drain_s: a rebalance waits no longer for the batch in flight.
         poll_s: a member whose batch takes longer leaves its group; waits do not count.
@@ -67,6 +68,7 @@ class Consumer(Handling):
         instance: str | None = None,
         ledger: CrashLedger | None = None,
         max_records: int = 1000,
+        linger_s: float = 0.0,
         parked_limit: int = IN_A_ROW,
         drain_s: float = 30.0,
         poll_s: float = 300.0,
@@ -82,7 +84,7 @@ class Consumer(Handling):
             parked_limit=parked_limit,
         )
         self.kafka, self.instance, self.max_records = kafka, instance, max_records
-        self.drain_s, self.poll_s = drain_s, poll_s
+        self.linger_s, self.drain_s, self.poll_s = linger_s, drain_s, poll_s
         self.progress = Progress(telemetry, group, stuck_s)
         self.commits = Commits(telemetry, group)
         self.positioning: list[Positioning] = []
@@ -113,6 +115,7 @@ class Consumer(Handling):
             Rebalance(self),
             instance=self.instance,
             max_records=self.max_records,
+            linger_s=self.linger_s,
             poll_s=self.poll_s,
             rebalance_s=self.drain_s + SLACK_S,
         )

@@ -14,6 +14,8 @@ from faststream.kafka import KafkaBroker
 
 from shared.kafka.message import Record
 
+ENOUGH = 65_536
+
 Listen = Callable[[Sequence[Record]], Awaitable[None]]
 
 
@@ -28,6 +30,7 @@ class Subscription:
         listener: told of partitions that go and come.
         instance: stable name of this member.
         max_records: largest batch.
+        linger_s: the broker holds few records back for so long, in case more come.
         poll_s: seconds without a poll until the member leaves its group.
         rebalance_s: seconds that the group waits for a member to finish its batch.
 
@@ -43,6 +46,7 @@ class Subscription:
         *,
         instance: str | None,
         max_records: int,
+        linger_s: float,
         poll_s: float,
         rebalance_s: float,
     ) -> None:
@@ -67,8 +71,9 @@ class Subscription:
             partition_assignment_strategy=(RangePartitionAssignor,),
             max_records=max_records,
             batch_timeout_ms=50,
-            # Bounds only the wait for nothing: what comes is fetched at once.
-            fetch_max_wait_ms=100,
+            # Without a linger what comes is fetched at once, and only the wait for nothing bounded.
+            fetch_min_bytes=ENOUGH if linger_s else 1,
+            fetch_max_wait_ms=int(1000 * linger_s) or 100,
             session_timeout_ms=6000,
             heartbeat_interval_ms=1000,
             max_poll_interval_ms=int(1000 * poll_s),

@@ -49,8 +49,9 @@ async def test_the_log_is_read_by_offset(real, names):
         for part in (producer, reader):
             await part.start()
             running.push_async_callback(part.stop)
-        values = [b"%d" % n for n in range(300)]
-        await producer.publish([Message(topic, value, value) for value in values])
+        for first in range(0, 300, 50):
+            values = [b"%d" % n for n in range(first, first + 50)]
+            await producer.publish([Message(topic, value, value) for value in values])
         (beginning, end) = (await reader.bounds([position]))[position]
         assert beginning == 0 < end
         for offset in (end - 1, 0, 5):
@@ -60,6 +61,10 @@ async def test_the_log_is_read_by_offset(real, names):
         assert {offset: record.offset for offset, record in several.items()} == {
             offset: offset for offset in (5, 6, end - 1)
         }
+        every = await reader.records(position, range(-3, end + 3))
+        assert [every[offset].value for offset in range(end)] == [
+            (await reader.record(position, offset)).value for offset in range(end)
+        ]
         assert await reader.records(position, []) == {}
         assert await reader.record(position, end) is None
         assert await reader.offset_at(position, 0) == 0
