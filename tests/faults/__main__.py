@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 
 from tests.faults.finding import Finding, line_of, table_of, write
@@ -54,7 +54,7 @@ def _found(world: World, name: str) -> Finding:
     """Carry out a scenario; one that cannot be has shown something too."""
     started = time.monotonic()
     try:
-        found = asyncio.run(MATRIX[name](world))
+        found = uvloop.run(MATRIX[name](world))
     except Exception as error:
         traceback.print_exc()
         found = Finding.of(name, "can be carried out", Verdict(), {repr(error): False}, sent=0)

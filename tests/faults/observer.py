@@ -41,7 +41,9 @@ class Observer:
             bootstrap_servers=kafka,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
-            fetch_max_wait_ms=50,
+            # It must not compete with what it watches; times are the broker's.
+            fetch_min_bytes=65_536,
+            fetch_max_wait_ms=100,
             max_partition_fetch_bytes=8_000_000,
         )
         self._following: asyncio.Task[None] | None = None

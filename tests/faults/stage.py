@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from contracts.data import EVENTS, EVENTS_VALIDATED
 from deploy.local.services import Service, ServiceProcess
@@ -89,14 +90,22 @@ class Stage:
         }
 
     async def committed(self) -> int:
-        """Sum up what the group has committed."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.world.kafka.address)
-        await admin.start()
-        try:
-            offsets = await admin.list_consumer_group_offsets(self.names.group("planted"))
-        finally:
-            await admin.close()
-        return sum(max(0, found.offset) for found in offsets.values())
+        """Sum up what the group has committed; a broker just back may know of no broker yet."""
+        found: list[int] = []
+
+        async def answered() -> bool:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.world.kafka.address)
+            with contextlib.suppress(KafkaError):
+                try:
+                    await admin.start()
+                    offsets = await admin.list_consumer_group_offsets(self.names.group("planted"))
+                    found.append(sum(max(0, one.offset) for one in offsets.values()))
+                finally:
+                    await admin.close()
+            return bool(found)
+
+        assert await within(10, answered, every=0.1), "Kafka does not say what is committed"
+        return found[-1]
 
     async def has_committed(self, number: int) -> bool:
         """Tell whether the group has committed so much."""
