@@ -107,6 +107,23 @@ async def test_poison_and_broken_headers_cost_only_themselves(kafka, names, publ
     assert (letter.value, letter.key) == (b"poison", b"poison")
 
 
+async def test_few_records_wait_for_more_where_a_group_lingers(kafka, names, publish):
+    batches = []
+
+    async def handle(batch):
+        batches.append(len(batch.records))
+        return Told()
+
+    async with echoing(kafka, names, handle=handle, linger_s=10) as consumer:
+        await until(lambda: consumer.reader.assignment(), 30)
+        for number in range(30):
+            await publish([b"%d" % number])
+        # It alone is enough for the broker to answer at once.
+        await publish([os.urandom(100_000)])
+        await until(lambda: sum(batches) == 31, 60)
+    assert len(batches) <= 3
+
+
 async def test_an_uncommitted_batch_comes_again_after_a_crash(kafka, names, publish):
     values = [b"%d" % number for number in range(200)]
     await publish(values)

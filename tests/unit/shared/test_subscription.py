@@ -23,6 +23,7 @@ async def test_a_batch_is_handed_on_and_let_go():
         create_autospec(ConsumerRebalanceListener, instance=True),
         instance=None,
         max_records=10,
+        linger_s=0,
         poll_s=1,
         rebalance_s=1,
     )
